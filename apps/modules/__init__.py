@@ -1,0 +1,1 @@
+"""Modules: owns the catalogue and installations; offers install; must never import a module's content."""

@@ -1,0 +1,1 @@
+"""Portal: the doors for members; owns saved views; must never hold business logic."""
