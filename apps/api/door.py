@@ -1,0 +1,193 @@
+"""The door that every program goes through: identify, find the tenant, limit, open the scope, answer.
+
+A door is a class with one method per HTTP method. Each takes a `Call` and the route's arguments, calls one
+service or query and returns `answers.send(...)`. A refusal is raised as `Problem`; the door renders it.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, ClassVar
+
+from django.db import DatabaseError, IntegrityError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.views import APIView
+
+from apps.api import answers, body, limits, origins
+from apps.api.call import Call
+from apps.api.idempotency import answer_once
+from apps.api.tenancy import find_tenant
+from apps.core import context
+from apps.core.db.owner import owner_session
+from apps.core.errors import PermissionDenied, Problem, Unauthenticated
+from apps.core.scope import TenantRef, tenant_scope
+from apps.identity.resolve import identify
+
+logger = logging.getLogger("aibos.api")
+
+READS = frozenset({"GET", "HEAD"})
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+ALL = READS | WRITES
+NONE: frozenset[str] = frozenset()
+VERBS = ("get", "head", "post", "put", "patch", "delete")
+
+
+class Door(APIView):
+    """One route of the API.
+
+    `public`: anonymous callers may enter. `needs_tenant`: refused without a tenant. `opens`: the methods
+    that run inside `tenant_scope` (one transaction); for the others the queries open what they need.
+    `changes_schema`: the methods that run with the owner's login. `area`: the name that an API key's scopes
+    use (`data:read`, `data:write`). `replays`: whether `Idempotency-Key` is honoured on writes.
+    """
+
+    public: ClassVar[bool] = False
+    needs_tenant: ClassVar[bool] = True
+    opens: ClassVar[frozenset[str]] = ALL
+    changes_schema: ClassVar[frozenset[str]] = NONE
+    reading_posts: ClassVar[bool] = False
+    area: ClassVar[str] = "data"
+    replays: ClassVar[bool] = True
+    body_limit: ClassVar[int] = body.MAX_BYTES
+    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes: ClassVar[list[Any]] = []
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer one request; nothing that goes wrong leaves here as anything but the error body."""
+        call = Call(request, body_limit=self.body_limit)
+        response: HttpResponseBase
+        try:
+            response = self._answer(call, kwargs)
+        except Problem as problem:
+            response = answers.refusal(problem)
+        except IntegrityError:
+            logger.exception("a constraint that no service foresaw")
+            response = answers.refusal(Problem("RESOURCE_CONFLICT", "Another record forbids this.", status=409))
+        except OperationalError:
+            logger.exception("the database did not answer")
+            response = answers.refusal(_unavailable())
+        except DatabaseError:
+            logger.exception("the database refused a statement")
+            response = answers.refusal(Problem("DATABASE_ERROR", "The database refused this.", status=500))
+        except Exception:
+            logger.exception("a door failed")
+            response = answers.refusal(Problem("INTERNAL_ERROR", "Something went wrong here.", status=500))
+        return self._finish(call, response)
+
+    @classmethod
+    def methods(cls) -> list[str]:
+        """Return the HTTP methods that this door serves, HEAD beside GET, sorted."""
+        served = {verb.upper() for verb in VERBS if hasattr(cls, verb)}
+        return sorted(served | {"HEAD"} if "GET" in served else served)
+
+    def _answer(self, call: Call, kwargs: dict[str, Any]) -> HttpResponseBase:
+        handler = self._handler(call.request)
+        if handler is None:
+            return HttpResponse(status=204, headers={"Allow": ", ".join([*self.methods(), "OPTIONS"])})
+        limits.check_address(call)
+        self._identify(call)
+        limits.check_caller(call)
+        with self._scope(call):
+            if call.is_write and self.replays and call.idempotency_key:
+                return answer_once(call, lambda: handler(call, **kwargs))
+            return handler(call, **kwargs)
+
+    def _handler(self, request: HttpRequest) -> Callable[..., HttpResponseBase] | None:
+        verb = (request.method or "").lower()
+        if verb == "options":
+            return None
+        handler = getattr(self, verb, None) if verb in VERBS else None
+        handler = handler or (getattr(self, "get", None) if verb == "head" else None)
+        if handler is None:
+            raise self._not_allowed(request)
+        return handler
+
+    def _not_allowed(self, request: HttpRequest) -> Problem:
+        allowed = self.methods()
+        return Problem(
+            "METHOD_NOT_ALLOWED",
+            f"{request.method} is not supported for {request.path}. Allowed: {', '.join(allowed)}.",
+            status=405,
+            details={"details": {"method": request.method, "path": request.path, "allowed": allowed}},
+            headers={"Allow": ", ".join(allowed)},
+        )
+
+    def _identify(self, call: Call) -> None:
+        request = call.request
+        _check_query(request)
+        try:
+            call.identity = identify(request)
+        except Unauthenticated:
+            if not self.public:
+                raise
+        if call.identity is None and not self.public:
+            raise Unauthenticated("Authentication is required to access this endpoint.")
+        if call.identity is not None:
+            context.actor.set(call.identity.actor)
+            if call.is_write and call.identity.from_cookie:
+                origins.check_cookie_use(request)
+            self._check_scopes(call)
+        call.snapshot = find_tenant(request, call.identity)
+        call.tenant = call.snapshot.ref if call.snapshot else None
+        if self.needs_tenant and call.tenant is None:
+            raise Problem(
+                "TENANT_REQUIRED",
+                "This credential belongs to several tenants, or to none.",
+                status=400,
+                cure="Name the tenant in the X-Tenant header, or use its own host.",
+            )
+
+    def _check_scopes(self, call: Call) -> None:
+        scopes = call.identity.actor.scopes if call.identity else None
+        reads = not call.is_write or self.reading_posts
+        needed = f"{self.area}:{'read' if reads else 'write'}"
+        if scopes is None or scopes & {needed, f"{self.area}:*", "*"}:
+            return
+        raise PermissionDenied(
+            f"This key lacks the scope {needed}.",
+            code="FORBIDDEN",
+            cure="Make a key with this scope.",
+            details={"scope": needed},
+        )
+
+    def _scope(self, call: Call) -> AbstractContextManager[Any]:
+        if call.tenant is None or call.request.method not in self.opens:
+            return nullcontext()
+        if call.request.method in self.changes_schema:
+            return _owner_scope(call.tenant)
+        return tenant_scope(call.tenant)
+
+    def _finish(self, call: Call, response: HttpResponseBase) -> HttpResponseBase:
+        headers = response.headers
+        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        if request_id := context.request_id.get():
+            headers["X-Request-Id"] = request_id
+        for name, value in call.limit_headers.items():
+            headers[name] = value
+        origins.add_cors(call.request, response, methods=", ".join(self.methods()))
+        if call.request.method == "HEAD" and isinstance(response, HttpResponse):
+            headers["Content-Length"] = str(len(response.content))
+            response.content = b""
+        return response
+
+
+@contextmanager
+def _owner_scope(tenant: TenantRef) -> Iterator[None]:
+    with owner_session(), tenant_scope(tenant):
+        yield
+
+
+def _check_query(request: HttpRequest) -> None:
+    if "%00" in request.META.get("QUERY_STRING", "") or "\x00" in request.path:
+        raise Problem("INVALID_REQUEST", "The address contains the character U+0000.", status=400)
+
+
+def _unavailable() -> Problem:
+    return Problem(
+        "SERVICE_UNAVAILABLE",
+        "The database did not answer in time.",
+        status=503,
+        headers={"Retry-After": "2"},
+    )
