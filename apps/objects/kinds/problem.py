@@ -1,0 +1,51 @@
+"""The refusal of one value, and what a kind may know while it judges one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from apps.core.errors import FieldError
+from apps.objects.definitions import FieldDef
+
+
+class FieldProblem(ValueError):  # noqa: N818 - it becomes one entry of a Problem's `fields`
+    """A value that a field refuses; `code` is one of the protocol's field codes."""
+
+    def __init__(
+        self, code: str, message: str, *, constraint: Any = None, options: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.constraint = constraint
+        self.options = options
+
+    def as_error(self, field_: FieldDef, value: Any = None) -> FieldError:
+        """Return the entry for a `Problem`'s `fields`; the value is repeated only when it is short text."""
+        shown = value if isinstance(value, bool | int | str) and len(str(value)) <= 200 else None
+        return FieldError(
+            field_.name,
+            self.code,
+            self.message,
+            label=field_.label or None,
+            value=shown,
+            constraint=self.constraint,
+            options=self.options,
+        )
+
+
+@dataclass(frozen=True)
+class AcceptContext:
+    """Who writes, and when. `zone` is used for date-times written without a zone; None refuses them."""
+
+    user_id: UUID | None = None
+    zone: dt.tzinfo | None = None
+    now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+    @property
+    def today(self) -> dt.date:
+        return self.now.astimezone(self.zone or dt.UTC).date()

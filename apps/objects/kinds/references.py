@@ -1,0 +1,117 @@
+"""Types that hold an id: lookup, master_detail, user, and the record's own id.
+
+A user is a plain uuid without a foreign key: users live outside the tenant's schema, so that the schema
+can be dumped, restored and moved alone; the record services check that the user is a member.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.utils.translation import gettext as _
+
+from apps.core.ids import uuid7
+from apps.objects.definitions import TABLE_PREFIX, FieldDef
+from apps.objects.kinds.constraints import ReferenceConstraint
+from apps.objects.kinds.kind import EQUALITY, KINDS, Kind
+from apps.objects.kinds.naming import named
+from apps.objects.kinds.problem import AcceptContext, FieldProblem
+
+
+def reference_not_found(field: FieldDef) -> FieldProblem:
+    """Return the refusal of an id behind which no living record stands."""
+    message = _("There is no such %(target)s.") % {"target": field.reference or "member"}
+    return FieldProblem("reference_not_found", message, constraint=field.reference)
+
+
+class IdKind(Kind):
+    """The record's own id, a UUIDv7 made by the platform."""
+
+    name = "id"
+    internal = True
+    widget = "hidden"
+    cell = "id"
+    sql_type = "uuid"
+
+    def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
+        return models.UUIDField(primary_key=True, default=uuid7)
+
+    def parse(self, field: FieldDef, raw: Any, context: AcceptContext) -> UUID:
+        if isinstance(raw, UUID):
+            return raw
+        if not isinstance(raw, str):
+            raise FieldProblem("invalid_type", _("Enter an id."))
+        try:
+            return UUID(raw.strip())
+        except ValueError as error:
+            raise reference_not_found(field) from error
+
+    def python_json(self, field: FieldDef, value: Any) -> Any:
+        return None if value is None else str(value)
+
+    def filter_value(self, field: FieldDef, raw: Any) -> UUID:
+        try:
+            return self.parse(field, raw, AcceptContext())
+        except FieldProblem as problem:
+            raise FieldProblem("invalid_value", _("Enter an id.")) from problem
+
+
+class UserKind(IdKind):
+    """A member of the tenant."""
+
+    name = "user"
+    internal = False
+    widget = "user"
+    cell = "user"
+
+    def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
+        return models.UUIDField(null=not field.required)
+
+    def indexes(self, object_name: str, field: FieldDef) -> list[models.Index]:
+        return [models.Index(fields=[field.name], name=named(object_name, field.name, "idx"))]
+
+    def token(self, value: Any, context: AcceptContext) -> Any:
+        return context.user_id if value == "{current_user_id}" else value
+
+    def default(self, field: FieldDef, *, context: AcceptContext) -> Any:  # type: ignore[override]
+        value = self.token(field.default_value, context)
+        return None if value is None else self.parse(field, value, context)
+
+
+class LookupKind(IdKind):
+    """A record of another object: a foreign key with the rule that `deleteBehavior` names."""
+
+    name = "lookup"
+    internal = False
+    keys = frozenset({"reference", "deleteBehavior"})
+    widget = "lookup"
+    cell = "lookup"
+
+    def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
+        return models.UUIDField(null=not field.required)
+
+    def constraints(self, object_name: str, field: FieldDef) -> list[models.BaseConstraint]:
+        return [
+            ReferenceConstraint(
+                name=named(object_name, field.name, "fk"),
+                column=field.name,
+                to_table=f"{TABLE_PREFIX}{field.reference}",
+                on_delete=field.delete_behavior,
+            )
+        ]
+
+    def indexes(self, object_name: str, field: FieldDef) -> list[models.Index]:
+        return [models.Index(fields=[field.name], name=named(object_name, field.name, "idx"))]
+
+
+class MasterDetailKind(LookupKind):
+    """The record this one is a part of: always required, and deleted together with it."""
+
+    name = "master_detail"
+    keys = frozenset({"reference"})
+
+
+for _kind in (IdKind(), LookupKind(), MasterDetailKind(), UserKind()):
+    KINDS.register(_kind.name, _kind)
