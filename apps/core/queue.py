@@ -1,0 +1,87 @@
+"""The front of durable work: services ask for a job by name; the back end above keeps and runs it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from apps.core.actor import Actor
+from apps.core.registry import Registry
+
+
+class JobHandle(Protocol):
+    """What a handler may say about its own run."""
+
+    id: UUID
+    tenant_id: UUID | None
+    by: Actor
+
+    def progress(self, done: int, total: int | None = None, message: str = "") -> None:
+        """Tell how far the work is; visible to others at once."""
+
+    def log(self, text: str) -> None:
+        """Append a line to the job's log."""
+
+    def cancelled(self) -> bool:
+        """Return whether somebody asked to stop; the handler ends at the next safe point."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A registered handler. `tenant` says whether a job must name one, must not, or may."""
+
+    name: str
+    run: Callable[..., Mapping[str, Any] | None]
+    tenant: str = "required"
+    max_attempts: int = 3
+    manages_scope: bool = False
+
+
+class BackEnd(Protocol):
+    """Keeps jobs as rows and rings a worker after the commit."""
+
+    def enqueue(self, task: Task, *, tenant: UUID | None, args: dict[str, Any], title: str, by: Actor) -> UUID:
+        """Write the job in the caller's transaction; return its id."""
+
+
+tasks: Registry[Task] = Registry("tasks", Task)
+_back_end: list[BackEnd] = []
+
+
+def use(back_end: BackEnd) -> None:
+    """Put `back_end` in charge; called once, in `ready()` of the app above."""
+    _back_end[:] = [back_end]
+
+
+def task(
+    name: str, *, tenant: str = "required", max_attempts: int = 3, manages_scope: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a handler `f(job, **args) -> result`.
+
+    `tenant` is required, forbidden or optional. Effects and completion commit in one transaction, unless the
+    task manages its own scopes (`manages_scope=True`) and is safe to run again from any point.
+    """
+    if tenant not in {"required", "forbidden", "optional"}:
+        msg = f"tenant must be required, forbidden or optional, not {tenant!r}."
+        raise ValueError(msg)
+
+    def register(run: Callable[..., Any]) -> Callable[..., Any]:
+        tasks.register(name, Task(name, run, tenant, max_attempts, manages_scope))
+        return run
+
+    return register
+
+
+def enqueue(name: str, *, tenant: UUID | None, args: dict[str, Any], title: str, by: Actor) -> UUID:
+    """Ask for a job; it exists if and only if the caller's transaction commits. Return its id."""
+    known = tasks.get(name)
+    if known is None:
+        msg = f"No task is registered as {name!r}."
+        raise LookupError(msg)
+    if known.tenant == "required" and tenant is None:
+        msg = f"The task {name!r} belongs to a tenant; without one it would have nowhere to run."
+        raise ValueError(msg)
+    if known.tenant == "forbidden" and tenant is not None:
+        msg = f"The task {name!r} works for the platform, not for one tenant."
+        raise ValueError(msg)
+    return _back_end[0].enqueue(known, tenant=tenant, args=args, title=title, by=by)

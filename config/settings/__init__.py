@@ -1,0 +1,1 @@
+"""Profiles: `development`, `production` and `test`, each on top of `base`."""
