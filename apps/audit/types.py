@@ -1,0 +1,119 @@
+"""Plain values of the ledger, as pages and services read them."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+
+Flaw = Literal[
+    "altered body", "broken link", "gap", "missing tail", "beyond the head", "columns disagree", "wrong head"
+]
+
+
+@dataclass(frozen=True)
+class ActorValue:
+    """Who acted, as the entry says."""
+
+    kind: str
+    id: str
+    label: str
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field's value before and after; a side that did not exist is None."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One entry; `seq` and `hash` are None until it is chained."""
+
+    id: UUID
+    seq: int | None
+    hash: str | None
+    at: dt.datetime
+    action: str
+    actor: ActorValue
+    target: str | None
+    tenant_id: UUID | None
+    request_id: str | None
+    ip: str | None
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    details: Mapping[str, Any]
+    changes: tuple[FieldChange, ...] = field(default=())
+
+    @property
+    def chained(self) -> bool:
+        """Whether the entry is part of the chain already."""
+        return self.seq is not None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Entries, newest first, and the cursor of the next page (None: this was the last)."""
+
+    entries: tuple[LedgerEntry, ...]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class BadEntry:
+    """The first entry that does not hold: what is wrong, where, and in words."""
+
+    seq: int
+    flaw: Flaw
+    message: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What recomputing a ledger found; `bad` is None when every link holds."""
+
+    ledger: str
+    tenant_id: UUID | None
+    entries: int
+    head: str
+    pending: int
+    seconds: float
+    bad: BadEntry | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the whole chain holds."""
+        return self.bad is None
+
+
+def read_entry(body: bytes, seq: int | None, digest: bytes | None) -> LedgerEntry:
+    """Return the value of a stored body; raises ValueError or KeyError when the bytes are no entry."""
+    values = orjson.loads(body)
+    actor = values["actor"]
+    before, after = values.get("before"), values.get("after")
+    return LedgerEntry(
+        id=UUID(values["id"]),
+        seq=seq,
+        hash=bytes(digest).hex() if digest is not None else None,
+        at=dt.datetime.fromisoformat(values["at"]),
+        action=values["action"],
+        actor=ActorValue(actor["kind"], actor["id"], actor["label"]),
+        target=values.get("target"),
+        tenant_id=UUID(values["tenant"]) if values.get("tenant") else None,
+        request_id=values.get("request"),
+        ip=values.get("ip"),
+        before=before,
+        after=after,
+        details=values.get("details", {}),
+        changes=_changes(before or {}, after or {}),
+    )
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    names = sorted(before.keys() | after.keys())
+    return tuple(FieldChange(name, before.get(name), after.get(name)) for name in names)

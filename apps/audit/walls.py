@@ -1,0 +1,52 @@
+"""What keeps the ledger append-only inside the database: grants, triggers and the platform ledger's wall.
+
+A deterrent, and the first thing an intruder meets; the proof is the chain.
+"""
+
+APPEND_ONLY = """
+CREATE OR REPLACE FUNCTION public.audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'The ledger is append-only: % on %.% is refused.', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+    USING ERRCODE = 'insufficient_privilege';
+END $$;
+"""
+
+# Run in each schema that holds a ledger, with the search path set to it; running it again changes nothing.
+SEAL = """
+CREATE OR REPLACE TRIGGER audit_entry_rows BEFORE UPDATE OR DELETE ON audit_entry
+  FOR EACH ROW EXECUTE FUNCTION public.audit_append_only();
+CREATE OR REPLACE TRIGGER audit_entry_table BEFORE TRUNCATE ON audit_entry
+  FOR EACH STATEMENT EXECUTE FUNCTION public.audit_append_only();
+DO $$
+DECLARE grantee regrole;
+BEGIN
+  FOR grantee IN
+    SELECT DISTINCT a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) a
+    WHERE c.oid = 'audit_entry'::regclass AND a.grantee NOT IN (c.relowner, 0)
+  LOOP
+    EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON audit_entry FROM %s', grantee);
+  END LOOP;
+END $$;
+"""
+
+# What waits may be linked (deleted) but not edited; the platform's own entries show in its scope alone.
+SHARED = """
+DO $$
+DECLARE grantee regrole;
+BEGIN
+  FOR grantee IN
+    SELECT DISTINCT a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) a
+    WHERE c.oid = 'public.audit_pending'::regclass AND a.grantee NOT IN (c.relowner, 0)
+  LOOP
+    EXECUTE format('REVOKE UPDATE, TRUNCATE, REFERENCES, TRIGGER ON public.audit_pending FROM %s', grantee);
+  END LOOP;
+END $$;
+ALTER TABLE public.audit_entry ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.audit_entry FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS tenant_wall ON public.audit_entry;
+CREATE POLICY tenant_wall ON public.audit_entry
+  USING (current_setting('app.tenant', true) = '*') WITH CHECK (current_setting('app.tenant', true) = '*');
+ALTER TABLE public.audit_pending SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+  autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE public.audit_head SET (fillfactor = 50);
+"""
