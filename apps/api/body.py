@@ -127,7 +127,7 @@ def _children(value: Any) -> list[Any]:
 
 def _is_deeper(value: Any, limit: int) -> bool:
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [child for item in level for child in _children(item) if isinstance(child, dict | list)]
         if not level:
             return False

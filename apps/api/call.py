@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.http import HttpRequest, QueryDict
 
 from apps.api import body
@@ -26,7 +27,7 @@ class Call:
 
     def __init__(self, request: HttpRequest, *, body_limit: int = body.MAX_BYTES) -> None:
         self.request = request
-        self.body_limit = body_limit
+        self.body_limit = min(body_limit, settings.MAX_BODY_BYTES)
         self.identity: Identity | None = None
         self.snapshot: TenantSnapshot | None = None
         self.tenant: TenantRef | None = None

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from apps.api import answers, body, limits, origins
 from apps.api.call import Call
 from apps.api.idempotency import answer_once
+from apps.api.openapi.operations import DoorSchema
 from apps.api.tenancy import find_tenant
 from apps.core import context
 from apps.core.db.owner import owner_session
@@ -36,20 +37,22 @@ VERBS = ("get", "head", "post", "put", "patch", "delete")
 class Door(APIView):
     """One route of the API.
 
-    `public`: anonymous callers may enter. `needs_tenant`: refused without a tenant. `opens`: the methods
-    that run inside `tenant_scope` (one transaction); for the others the queries open what they need.
-    `changes_schema`: the methods that run with the owner's login. `area`: the name that an API key's scopes
-    use (`data:read`, `data:write`). `replays`: whether `Idempotency-Key` is honoured on writes.
+    `public`: anonymous callers may enter; with `identifies` off nobody is even asked who they are.
+    `needs_tenant`: refused without a tenant. `opens`: the methods that run inside `tenant_scope` (one
+    transaction); for the others the queries open what they need. `changes_schema`: the methods that run with
+    the owner's login. `reading_posts`: its POSTs only read. `replays`: `Idempotency-Key` is honoured on those
+    writes that `opens` names.
     """
 
     public: ClassVar[bool] = False
+    identifies: ClassVar[bool] = True
     needs_tenant: ClassVar[bool] = True
     opens: ClassVar[frozenset[str]] = ALL
     changes_schema: ClassVar[frozenset[str]] = NONE
     reading_posts: ClassVar[bool] = False
-    area: ClassVar[str] = "data"
     replays: ClassVar[bool] = True
     body_limit: ClassVar[int] = body.MAX_BYTES
+    schema = DoorSchema()
     authentication_classes: ClassVar[list[Any]] = []
     permission_classes: ClassVar[list[Any]] = []
 
@@ -86,10 +89,12 @@ class Door(APIView):
         if handler is None:
             return HttpResponse(status=204, headers={"Allow": ", ".join([*self.methods(), "OPTIONS"])})
         limits.check_address(call)
-        self._identify(call)
-        limits.check_caller(call)
+        _check_query(call.request)
+        if self.identifies:
+            self._identify(call)
+            limits.check_caller(call)
         with self._scope(call):
-            if call.is_write and self.replays and call.idempotency_key:
+            if self.replays and call.is_write and call.idempotency_key and self._opens(call):
                 return answer_once(call, lambda: handler(call, **kwargs))
             return handler(call, **kwargs)
 
@@ -115,7 +120,6 @@ class Door(APIView):
 
     def _identify(self, call: Call) -> None:
         request = call.request
-        _check_query(request)
         try:
             call.identity = identify(request)
         except Unauthenticated:
@@ -139,20 +143,25 @@ class Door(APIView):
             )
 
     def _check_scopes(self, call: Call) -> None:
-        scopes = call.identity.actor.scopes if call.identity else None
+        """A key that may only read stops here; which objects it may touch is the permission compiler's matter."""
+        scopes = call.actor.scopes
+        if scopes is None or "*" in scopes:
+            return
         reads = not call.is_write or self.reading_posts
-        needed = f"{self.area}:{'read' if reads else 'write'}"
-        if scopes is None or scopes & {needed, f"{self.area}:*", "*"}:
+        if scopes and (reads or any(_writes(scope) for scope in scopes)):
             return
         raise PermissionDenied(
-            f"This key lacks the scope {needed}.",
+            f"This key's scopes do not allow to {'read' if reads else 'write'}.",
             code="FORBIDDEN",
-            cure="Make a key with this scope.",
-            details={"scope": needed},
+            cure="Make a key with a wider scope.",
+            details={"scopes": sorted(scopes)},
         )
 
+    def _opens(self, call: Call) -> bool:
+        return call.tenant is not None and call.request.method in self.opens
+
     def _scope(self, call: Call) -> AbstractContextManager[Any]:
-        if call.tenant is None or call.request.method not in self.opens:
+        if call.tenant is None or not self._opens(call):
             return nullcontext()
         if call.request.method in self.changes_schema:
             return _owner_scope(call.tenant)
@@ -171,6 +180,10 @@ class Door(APIView):
             headers["Content-Length"] = str(len(response.content))
             response.content = b""
         return response
+
+
+def _writes(scope: str) -> bool:
+    return scope == "write" or scope.endswith((":write", ":*")) or scope.startswith("system:")
 
 
 @contextmanager

@@ -47,13 +47,12 @@ def is_preflight(request: HttpRequest) -> bool:
 
 
 def add_cors(request: HttpRequest, response: HttpResponse, *, methods: str) -> None:
-    """Name an allowed foreign origin in the answer; without `API_CORS_ORIGINS` nothing is added."""
-    allowed = getattr(settings, "API_CORS_ORIGINS", ())
-    if not allowed:
+    """Name an allowed foreign origin in the answer; without `CORS_ORIGINS` nothing is added."""
+    if not settings.CORS_ORIGINS:
         return
     response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "Origin"]))
     origin = request.META.get("HTTP_ORIGIN")
-    if origin not in allowed:
+    if origin not in settings.CORS_ORIGINS:
         return
     response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS

@@ -1,0 +1,93 @@
+"""Is this process alive, may it serve, and what exactly is wrong (operators only)."""
+
+import time
+from http import HTTPStatus
+from typing import ClassVar
+
+from django.http import HttpResponse
+
+from apps.api import answers
+from apps.api.call import Call
+from apps.api.contract import OBJECT, describe, shape
+from apps.api.discovery import OpenDoor, moment, product_version
+from apps.api.door import NONE, Door
+from apps.core import health
+from apps.core.errors import PermissionDenied
+
+_STARTED = time.monotonic()
+_PLAIN = {"type": "string", "enum": ["ok", "degraded", "failed"]}
+
+
+def _ready() -> tuple[bool, dict[str, health.Finding]]:
+    findings = health.run(critical_only=True)
+    return health.worst(findings) != "failed", findings
+
+
+class AliveDoor(OpenDoor):
+    """`GET /healthz`: the process answers; nothing else is asked."""
+
+    @describe("Alive", answer=shape(status=_PLAIN), tag="health")
+    def get(self, call: Call) -> HttpResponse:
+        return answers.send({"status": "ok"})
+
+
+class ReadyDoor(OpenDoor):
+    """`GET /readyz`: 200 when every critical check passes, 503 with the names of those that do not."""
+
+    @describe("Ready to serve", answer=OBJECT, answers={503: OBJECT}, tag="health")
+    def get(self, call: Call) -> HttpResponse:
+        ready, findings = _ready()
+        body = {"status": "ok" if ready else "failed"}
+        failed = sorted(name for name, found in findings.items() if found.status == "failed")
+        return answers.send(body | ({"failed": failed} if failed else {}), status=200 if ready else 503)
+
+
+class DiagnosisDoor(Door):
+    """`GET /diagz`: every check with its sentence and figures, for operators."""
+
+    needs_tenant: ClassVar[bool] = False
+    opens: ClassVar[frozenset[str]] = NONE
+
+    @describe("All checks with their figures", answer=OBJECT, answers={503: OBJECT}, tag="health")
+    def get(self, call: Call) -> HttpResponse:
+        if call.actor.kind != "operator":
+            raise PermissionDenied("Only operators may read the diagnosis.", code="FORBIDDEN")
+        findings = health.run()
+        worst = health.worst(findings)
+        body = {
+            "status": worst,
+            "version": product_version(),
+            "uptime": round(time.monotonic() - _STARTED, 3),
+            "checks": {
+                name: {
+                    "status": found.status,
+                    "message": found.message,
+                    "figures": found.figures,
+                    "seconds": found.seconds,
+                }
+                for name, found in findings.items()
+            },
+        }
+        status = HTTPStatus.SERVICE_UNAVAILABLE if worst == "failed" else HTTPStatus.OK
+        return answers.send(body, status=status)
+
+
+class ProtocolHealthDoor(OpenDoor):
+    """`GET /api/v1/health` as the protocol shapes it."""
+
+    @describe("Alive, in the protocol's envelope", answer=shape(success={"const": True}, data=OBJECT), tag="health")
+    def get(self, call: Call) -> HttpResponse:
+        uptime = round(time.monotonic() - _STARTED, 3)
+        return answers.success(
+            {"status": "ok", "timestamp": moment(), "version": product_version(), "uptime": uptime}
+        )
+
+
+class ProtocolReadyDoor(OpenDoor):
+    """`GET /api/v1/ready` as the protocol shapes it."""
+
+    @describe("Ready, in the protocol's envelope", answer=OBJECT, answers={503: OBJECT}, tag="health")
+    def get(self, call: Call) -> HttpResponse:
+        ready, _ = _ready()
+        state = {"status": "ready" if ready else "unavailable", "state": "running" if ready else "degraded"}
+        return answers.send({"success": ready, "data": state}, status=200 if ready else 503)
