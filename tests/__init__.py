@@ -1,0 +1,1 @@
+"""The tests of AI-BOS: one folder per application, and journeys through the real doors."""

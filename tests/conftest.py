@@ -1,0 +1,131 @@
+"""Fixtures that every test may use: a database of its own with two tenants, scopes, and a live server."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections, transaction
+
+from apps.core.actor import SYSTEM
+from apps.core.scope import Scope, TenantRef, platform_scope, tenant_scope
+from tests import databases
+from tests.people import People, create_people
+from tests.servers import LiveServer, live_server
+
+SHARED = Path(os.environ.get("AIBOS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def admin_url() -> str:
+    """The administrator's URL of the test server; `make test` starts one and says where."""
+    url = os.environ.get("DATABASE_ADMIN_URL", "")
+    if not url:
+        pytest.fail("DATABASE_ADMIN_URL is not set: run the tests with `make test`.")
+    return url
+
+
+@pytest.fixture(scope="session")
+def database_name(admin_url: str, django_db_blocker: Any) -> Iterator[str]:
+    """This run's database, created and dropped; Django's connections lead to it."""
+    name, app, owner = databases.create(admin_url)
+    os.environ |= {"DATABASE_URL": app, "DATABASE_OWNER_URL": owner}
+    from config.settings.base import database  # noqa: PLC0415 - reads the environment set above
+
+    for alias, url in (("default", app), ("owner", owner)):
+        connections.settings[alias].update(database(url, owner=alias == "owner"))
+        connections[alias].settings_dict.update(connections.settings[alias])
+        connections[alias].close()
+    with django_db_blocker.unblock():
+        yield name
+        for connection in connections.all():
+            connection.close()
+    databases.drop(admin_url, name)
+
+
+@pytest.fixture(scope="session")
+def superuser_url(admin_url: str, database_name: str) -> str:
+    """The administrator's URL of this run's database: the attacker that has everything."""
+    return databases.as_superuser(admin_url, database_name)
+
+
+@pytest.fixture(scope="session")
+def database(database_name: str) -> dict[str, TenantRef]:
+    """The migrated database with the tenants acme and globex, committed."""
+    from apps.tenants.provision import Order, create_tenant  # noqa: PLC0415
+
+    made = {}
+    for slug in ("acme", "globex"):
+        wanted = Order(slug=slug, name=slug.title(), time_zone="Europe/Berlin")
+        made[slug] = create_tenant(by=SYSTEM, wanted=wanted, default_host=f"{slug}.localhost").ref
+    return made
+
+
+@pytest.fixture
+def clean_connection() -> Iterator[None]:
+    """No scope or transaction of one test reaches the next."""
+    yield
+    for connection in connections.all():
+        connection.scopes = []
+        if connection.in_atomic_block:
+            connection.close()
+
+
+@pytest.fixture
+def acme(database: dict[str, TenantRef], clean_connection: None) -> TenantRef:
+    """The tenant acme."""
+    return database["acme"]
+
+
+@pytest.fixture
+def globex(database: dict[str, TenantRef], clean_connection: None) -> TenantRef:
+    """The tenant globex."""
+    return database["globex"]
+
+
+@pytest.fixture
+def in_acme(acme: TenantRef) -> Iterator[Scope]:
+    """Acme's scope; what the test writes is rolled back."""
+    with tenant_scope(acme) as scope:
+        yield scope
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def platform(database: dict[str, TenantRef], clean_connection: None) -> Iterator[Scope]:
+    """The platform's scope; what the test writes is rolled back."""
+    with platform_scope("test") as scope:
+        yield scope
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def fresh_tenant(database: dict[str, TenantRef], clean_connection: None) -> Iterator[TenantRef]:
+    """A tenant of this test alone, committed, removed afterwards."""
+    from apps.core.db.owner import owner_session  # noqa: PLC0415
+    from apps.tenants.models import Tenant  # noqa: PLC0415
+    from apps.tenants.provision import Order, create_tenant, drop_schema  # noqa: PLC0415
+
+    slug = f"fresh-{os.urandom(3).hex()}"
+    made = create_tenant(by=SYSTEM, wanted=Order(slug=slug, name="Fresh"), default_host=f"{slug}.localhost")
+    yield made.ref
+    for connection in connections.all():
+        if not connection.in_atomic_block:
+            connection.scopes = []
+    with owner_session(), platform_scope("test is over"):
+        drop_schema(tenant=Tenant.objects.get(pk=made.pk), by=SYSTEM)
+        Tenant.objects.filter(pk=made.pk).delete()
+
+
+@pytest.fixture(scope="session")
+def people(database: dict[str, TenantRef]) -> People:
+    """Members of both tenants with different rights, and an operator; committed, password `People.password`."""
+    return create_people(database)
+
+
+@pytest.fixture(scope="session")
+def server(database: dict[str, TenantRef], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """The product's own web server on a free port, on this run's database."""
+    with live_server(tmp_path_factory.mktemp("server")) as running:
+        yield running

@@ -1,0 +1,128 @@
+"""The scope: one tenant at a time, gone with the transaction."""
+
+import threading
+
+import pytest
+from django.db import connection, connections, transaction
+
+from apps.core.clock import Clocked, bump
+from apps.core.db import fast
+from apps.core.scope import (
+    ScopeConflict,
+    ScopeMissing,
+    TenantRef,
+    current_tenant,
+    platform_scope,
+    tenant_key,
+    tenant_scope,
+)
+from apps.tenants.models import Tenant
+
+
+def setting(name: str) -> str:
+    with connection.raw_cursor() as cursor:
+        return cursor.execute("SELECT coalesce(current_setting(%s, true), '')", [name]).fetchone()[0]
+
+
+def test_a_query_outside_a_scope_is_refused(acme: TenantRef) -> None:
+    with pytest.raises(ScopeMissing):
+        Tenant.objects.count()
+
+
+def test_a_scope_ends_with_its_transaction(acme: TenantRef) -> None:
+    with tenant_scope(acme):
+        assert setting("app.tenant") == str(acme.id)
+        assert setting("search_path") == '"t_acme", public'
+    assert setting("app.tenant") == ""
+    assert "t_acme" not in setting("search_path")
+
+
+def test_the_platform_s_scope_is_back_after_a_tenant_s(acme: TenantRef) -> None:
+    with platform_scope("test"):
+        with tenant_scope(acme):
+            assert current_tenant() == acme
+        assert setting("app.tenant") == "*"
+        assert setting("search_path") == "public"
+
+
+def test_a_failed_inner_scope_leaves_the_outer_one_as_it_was(acme: TenantRef) -> None:
+    with platform_scope("test"):
+        with pytest.raises(ZeroDivisionError), tenant_scope(acme):
+            raise ZeroDivisionError
+        assert setting("app.tenant") == "*"
+
+
+def test_two_tenants_never_share_a_transaction(acme: TenantRef, globex: TenantRef) -> None:
+    with tenant_scope(acme), pytest.raises(ScopeConflict), tenant_scope(globex):
+        pass
+    with tenant_scope(acme), pytest.raises(ScopeConflict), platform_scope("test"):
+        pass
+
+
+def test_a_new_thread_has_no_scope(acme: TenantRef) -> None:
+    seen: list[object] = []
+
+    def work() -> None:
+        try:
+            seen.append(Tenant.objects.count())
+        except ScopeMissing as error:
+            seen.append(error)
+        finally:
+            connections["default"].close()
+
+    with tenant_scope(acme):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert isinstance(seen[0], ScopeMissing)
+
+
+def test_keys_name_their_tenant_or_are_refused(acme: TenantRef) -> None:
+    with pytest.raises(ScopeMissing):
+        tenant_key("cache", "x")
+    with tenant_scope(acme):
+        assert tenant_key("cache", "x") == f"{acme.id}:cache:x"
+
+
+def test_a_fast_read_leaves_the_connection_clean(acme: TenantRef) -> None:
+    answer = fast.read(acme, "SELECT current_setting('app.tenant'), current_setting('search_path')")
+    assert answer.rows == [(str(acme.id), '"t_acme", public')]
+    assert setting("app.tenant") == ""
+
+
+def test_a_fast_read_survives_a_closed_connection(acme: TenantRef, superuser_url: str) -> None:
+    import psycopg
+
+    fast.read(acme, "SELECT 1")
+    pid = connection.connection.info.backend_pid
+    with psycopg.connect(superuser_url, autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+    assert fast.read(acme, "SELECT 2").rows == [(2,)]
+
+
+def test_a_clocked_value_is_loaded_again_when_the_clock_moved(acme: TenantRef, globex: TenantRef) -> None:
+    loads: list[str] = []
+    cache = Clocked(lambda: loads.append(current_tenant().slug) or len(loads))
+    with tenant_scope(acme):
+        assert (cache.get(), cache.get()) == (1, 1)
+    with tenant_scope(globex):
+        assert cache.get() == 2
+    with tenant_scope(acme):
+        bump(acme.id)
+    with tenant_scope(acme):
+        assert cache.get() == 3
+    with tenant_scope(globex):
+        assert cache.get() == 2
+
+
+def test_nothing_uncommitted_is_cached(acme: TenantRef) -> None:
+    state = ["old"]
+    cache = Clocked(lambda: state[0])
+    with tenant_scope(acme):
+        bump(acme.id)
+        state[0] = "uncommitted"
+        assert cache.get() == "uncommitted"
+        transaction.set_rollback(True)
+    state[0] = "old"
+    with tenant_scope(acme):
+        assert cache.get() == "old"

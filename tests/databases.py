@@ -1,0 +1,69 @@
+"""One database per test run, copied from a migrated template that serves until a migration changes."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from apps.cli.launch import roles
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = 0x54455354  # "TEST"
+
+
+def fingerprint() -> str:
+    """Return a hash of everything that shapes the template database."""
+    paths = [*ROOT.glob("apps/*/migrations/*.py"), *ROOT.glob("apps/core/db/*.py")]
+    paths += [ROOT / "apps/tenants/schemas.py", ROOT / "apps/tenants/migrate.py", ROOT / "apps/cli/launch/roles.py"]
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def create(admin_url: str) -> tuple[str, str, str]:
+    """Create this run's database; return its name, the application's URL and the owner's."""
+    template = f"aibos_template_{fingerprint()}"
+    name = f"aibos_test_{os.getpid()}_{os.urandom(3).hex()}"
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone()
+        if not known:
+            _make_template(admin, admin_url, template)
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        admin.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    return (name, *roles.prepare(admin_url, database=name))
+
+
+def drop(admin_url: str, name: str) -> None:
+    """Drop a run's database with whoever is still connected to it."""
+    roles.drop(admin_url, database=name)
+
+
+def as_superuser(admin_url: str, name: str) -> str:
+    """Return the URL of the administrator's login in a run's database."""
+    parts = urlsplit(admin_url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def _make_template(admin: psycopg.Connection, admin_url: str, template: str) -> None:
+    building = f"{template}_{os.getpid()}"
+    app, owner = roles.prepare(admin_url, database=building)
+    env = os.environ | {"DATABASE_URL": app, "DATABASE_OWNER_URL": owner, "DJANGO_SETTINGS_MODULE": "config.settings.test"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "migrate_all"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            msg = f"migrate_all failed:\n{done.stdout}\n{done.stderr}"
+            raise RuntimeError(msg)
+        admin.execute(
+            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(building), sql.Identifier(template))
+        )
+    finally:
+        roles.drop(admin_url, database=building)
