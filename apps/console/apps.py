@@ -6,3 +6,9 @@ class ConsoleConfig(AppConfig):
     label = "console"
     placement = "public"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.core.traffic import Sink, sinks  # noqa: PLC0415 - after all applications are there
+        from apps.events.minutes import keep  # noqa: PLC0415
+
+        sinks.register("minutes", Sink(keep))

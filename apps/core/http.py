@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from apps.core import context
 from apps.core.ids import uuid7
+from apps.core.traffic import traffic
 
 logger = logging.getLogger("aibos.request")
 
@@ -38,8 +39,10 @@ class RequestMiddleware:
         ):
             response = self.get_response(request)
             response["X-Request-Id"] = request_id
+            seconds = time.perf_counter() - start
+            traffic.count(response.status_code, seconds)
             if logger.isEnabledFor(logging.INFO):
-                took = round((time.perf_counter() - start) * 1000, 1)
+                took = round(seconds * 1000, 1)
                 extra = {"method": request.method, "path": request.path, "status": response.status_code}
                 logger.info("request", extra={**extra, "ms": took})
         return response
