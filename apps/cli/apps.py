@@ -1,3 +1,5 @@
+"""Registration of the CLI app."""
+
 from django.apps import AppConfig
 
 

@@ -51,7 +51,9 @@ def prepare(
 def drop(admin_url: str, *, database: str) -> None:
     """Drop the database with whoever is connected to it; the logins stay."""
     with psycopg.connect(make_conninfo("", **_admin_parameters(admin_url)), autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database))
+        )
 
 
 def derived_password(admin_password: str | None, role: str) -> str | None:
@@ -69,11 +71,9 @@ def url_for(parameters: dict[str, str], *, user: str, password: str | None, data
         if key not in {"user", "password", "dbname", "host", "port", "hostaddr"}
     }
     host, port = parameters.get("host", ""), parameters.get("port", "")
-    if host.startswith("/"):
+    if host.startswith("/"):  # a socket's folder
         extra["host"] = host
-        if port:
-            extra["port"] = port
-        host = port = ""
+        host = ""
     login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
     address = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
     query = f"?{urlencode(extra)}" if extra else ""
@@ -107,9 +107,7 @@ def _ensure_role(connection: psycopg.Connection, role: str, password: str | None
     if password:
         # Hashed here, so that the plain word reaches neither the wire nor the server's log.
         hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
-        connection.execute(
-            sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(hashed.decode()))
-        )
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(hashed.decode())))
 
 
 def _ensure_database(connection: psycopg.Connection, database: str, owner: str, app: str) -> None:
