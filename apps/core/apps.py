@@ -5,4 +5,6 @@ class CoreConfig(AppConfig):
     name = "apps.core"
     label = "core"
     placement = "public"
-    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.core.db import guard  # noqa: F401, PLC0415 - registers its checks
