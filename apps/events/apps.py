@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -6,3 +8,8 @@ class EventsConfig(AppConfig):
     label = "events"
     placement = "public"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        import_module("apps.events.relay")
+        import_module("apps.events.health")
+        import_module("apps.core.queue").use(import_module("apps.events.work").Work())

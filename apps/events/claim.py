@@ -1,0 +1,75 @@
+"""Taking the next job: fair between tenants, one worker each, with a lease and a fencing token."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from psycopg import sql
+
+from apps.core.actor import Actor
+from apps.core.scope import platform_scope
+from apps.events.pulse import LEASE, Run
+
+# Tenants with something due: the one with the fewest running jobs first, chance between equals, so that ten
+# thousand jobs of one tenant do not keep the single job of another waiting. A loose scan over the queue's index.
+TURNS = """
+WITH RECURSIVE tenant AS (
+  (SELECT tenant_id FROM public.events_job WHERE state = 'queued' AND tenant_id IS NOT NULL
+   ORDER BY tenant_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT j.tenant_id FROM public.events_job j WHERE j.state = 'queued' AND j.tenant_id > tenant.tenant_id
+          ORDER BY j.tenant_id LIMIT 1)
+  FROM tenant WHERE tenant.tenant_id IS NOT NULL),
+turn AS (
+  SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL
+  UNION ALL
+  SELECT NULL WHERE EXISTS (SELECT 1 FROM public.events_job WHERE state = 'queued' AND tenant_id IS NULL))
+SELECT turn.tenant_id FROM turn
+LEFT JOIN (SELECT tenant_id, count(*) AS jobs FROM public.events_job WHERE state = 'running' GROUP BY 1) running
+  ON running.tenant_id IS NOT DISTINCT FROM turn.tenant_id
+ORDER BY coalesce(running.jobs, 0), random()
+"""
+CLAIM = sql.SQL("""
+UPDATE public.events_job SET state = 'running', attempt = attempt + 1, fence = fence + 1, error = '',
+       lease_until = clock_timestamp() + %s * interval '1 second', started_at = clock_timestamp(),
+       finished_at = NULL, done = 0, total = NULL, message = ''
+WHERE id = (SELECT id FROM public.events_job
+            WHERE state = 'queued' AND tenant_id {whose} AND run_at <= clock_timestamp()
+            ORDER BY priority DESC, run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, tenant_id, name, args, actor, request_id, fence, attempt, max_attempts
+""")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job this process holds: what to run, for whom, and the run that proves it."""
+
+    name: str
+    args: dict[str, Any]
+    request_id: str | None
+    max_attempts: int
+    run: Run
+
+    @property
+    def id(self) -> UUID:
+        """The job's id."""
+        return self.run.id
+
+
+def claim(lease: float = LEASE) -> Claim | None:
+    """Take the next due job for `lease` seconds, or return None when there is none."""
+    with platform_scope("work: claim a job"), connections["default"].cursor() as cursor:
+        cursor.execute(TURNS)
+        for (tenant_id,) in cursor.fetchall():
+            whose = sql.SQL("IS NULL") if tenant_id is None else sql.SQL("= {}").format(sql.Literal(tenant_id))
+            cursor.execute(CLAIM.format(whose=whose), [lease])
+            if row := cursor.fetchone():
+                return _claimed(row, lease)
+    return None
+
+
+def _claimed(row: tuple[Any, ...], lease: float) -> Claim:
+    job_id, tenant_id, name, args, actor, request_id, fence, attempt, max_attempts = row
+    run = Run(job_id, tenant_id, Actor.from_dict(actor), fence, attempt, lease)
+    return Claim(name, args, request_id, max_attempts, run)

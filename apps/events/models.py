@@ -1,0 +1,118 @@
+"""The tables of facts and of work: outbox, inbox and jobs; all shared, with one place to drain."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Func, Q
+
+from apps.audit.models import Xid8Field
+from apps.core.ids import uuid7
+from apps.events.minutes import Minute
+from apps.events.states import JobState
+
+__all__ = ["InboxEvent", "Job", "Minute", "OutboxEvent"]
+
+
+class OutboxEvent(models.Model):
+    """A fact, written in the transaction that made it true; `body` is its CloudEvents envelope as JSON."""
+
+    placement: ClassVar[str] = "public"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    xid = Xid8Field(db_default=Func(function="pg_current_xact_id"))
+    tenant_id = models.UUIDField(null=True)
+    type = models.TextField()
+    subject = models.TextField(null=True)  # noqa: DJ001 - null is "nothing in particular"
+    body = models.BinaryField()
+    written_at = models.DateTimeField(db_default=Func(function="clock_timestamp"))
+
+    class Meta:
+        db_table = "events_outbox"
+        indexes = [models.Index(fields=["tenant_id", "xid", "id"], name="events_outbox_order")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.subject or ''}".strip()
+
+
+class InboxEvent(models.Model):
+    """Which subscriber has handled which event: the effect and this row commit together."""
+
+    placement: ClassVar[str] = "public"
+
+    id = models.BigAutoField(primary_key=True)
+    event_id = models.UUIDField()
+    subscriber = models.TextField()
+    tenant_id = models.UUIDField(null=True)
+    handled_at = models.DateTimeField(db_default=Func(function="clock_timestamp"))
+
+    class Meta:
+        db_table = "events_inbox"
+        constraints = [
+            models.UniqueConstraint(fields=["event_id", "subscriber"], name="events_inbox_once"),
+        ]
+        indexes = [models.Index(fields=["handled_at"], name="events_inbox_age")]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} {self.subscriber}"
+
+
+class Job(models.Model):
+    """A piece of durable work: the row is the truth, whoever rings. `fence` grows with each claim."""
+
+    placement: ClassVar[str] = "public"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant_id = models.UUIDField(null=True)
+    name = models.TextField()
+    title = models.TextField()
+    args = models.JSONField(default=dict)
+    actor = models.JSONField()
+    request_id = models.TextField(null=True)  # noqa: DJ001 - null is "asked for outside a request"
+    idempotency_key = models.TextField(null=True)  # noqa: DJ001 - null is "no key"
+    state = models.TextField(choices=JobState.choices, default=JobState.QUEUED, db_default=JobState.QUEUED)
+    priority = models.SmallIntegerField(default=0, db_default=0)
+    attempt = models.IntegerField(default=0, db_default=0)
+    max_attempts = models.IntegerField(default=3, db_default=3)
+    run_at = models.DateTimeField(db_default=Func(function="clock_timestamp"))
+    lease_until = models.DateTimeField(null=True)
+    fence = models.BigIntegerField(default=0, db_default=0)
+    cancel_requested = models.BooleanField(default=False, db_default=False)
+    done = models.BigIntegerField(default=0, db_default=0)
+    total = models.BigIntegerField(null=True)
+    message = models.TextField(default="", db_default="")
+    log = models.TextField(default="", db_default="")
+    result = models.JSONField(null=True)
+    error = models.TextField(default="", db_default="")
+    traceback = models.TextField(default="", db_default="")
+    created_at = models.DateTimeField(db_default=Func(function="clock_timestamp"))
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                F("tenant_id"),
+                F("priority").desc(),
+                F("run_at"),
+                F("id"),
+                name="events_job_queue",
+                condition=Q(state="queued"),
+            ),
+            models.Index(fields=["tenant_id"], name="events_job_running", condition=Q(state="running")),
+            models.Index(fields=["tenant_id", "-id"], name="events_job_list"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "name", "idempotency_key"],
+                name="events_job_once",
+                condition=Q(idempotency_key__isnull=False),
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "running", "done", "failed", "cancelled"]),
+                name="events_job_state",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.state})"

@@ -1,0 +1,185 @@
+"""Running jobs: the handler's effects and the job's completion commit together, or neither does."""
+
+import json
+import logging
+import random
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from django.db import Error, InterfaceError, OperationalError, connections
+
+from apps.audit import ledger
+from apps.core import context, queue
+from apps.core.canonical import plain
+from apps.core.errors import Problem
+from apps.core.scope import Scope, TenantRef, platform_scope, tenant_scope
+from apps.events.claim import Claim, claim
+from apps.events.pulse import LEASE, Lost, heart
+from apps.tenants import queries as tenants
+
+logger = logging.getLogger("aibos.work")
+
+BACK_OFF, LONGEST_WAIT = 2.0, 3600.0
+TRACE_ROOM = 20_000
+END = """
+UPDATE public.events_job
+SET state = %s, result = %s::jsonb, error = %s, traceback = %s, lease_until = NULL,
+    finished_at = CASE WHEN %s THEN NULL ELSE clock_timestamp() END,
+    run_at = CASE WHEN %s THEN clock_timestamp() + %s * interval '1 second' ELSE run_at END,
+    done = CASE WHEN %s = 'done' THEN coalesce(total, done) ELSE done END
+WHERE id = %s AND fence = %s AND state = 'running'
+"""
+
+
+class Refused(RuntimeError):  # noqa: N818
+    """A job that must not run: no such task, no such tenant, or none where the task needs one."""
+
+
+class Cancelled(Exception):  # noqa: N818
+    """Raised by a handler to end as cancelled with everything it did taken back."""
+
+
+def run_next(lease: float = LEASE) -> bool:
+    """Claim and run one job; return False when none is due."""
+    taken = claim(lease)
+    if taken is None:
+        return False
+    execute(taken)
+    return True
+
+
+def drain(seconds: float) -> int:
+    """Run due jobs for about that long; return how many."""
+    until, done = time.monotonic() + seconds, 0
+    while time.monotonic() < until and run_next():
+        done += 1
+    return done
+
+
+def work_forever(stop: threading.Event, *, lease: float = LEASE, pause: float = 0.1) -> None:
+    """Run jobs until `stop` is set, asking every `pause` seconds when there is nothing to do."""
+    while not stop.is_set():
+        try:
+            busy = run_next(lease)
+        except (OperationalError, InterfaceError):
+            logger.warning("A worker lost its database; it tries again.", exc_info=True)
+            connections["default"].close()
+            busy = False
+        if not busy:
+            stop.wait(pause)
+
+
+def execute(taken: Claim) -> None:
+    """Run a claimed job to its next state; only a lost database leaves it to the sweeper."""
+    carried = {"actor": taken.run.by, "request_id": taken.request_id}
+    with context.carrying(**carried), heart.beating(taken.run):
+        try:
+            _perform(taken)
+        except (Lost, Cancelled) as reason:
+            _give_back(taken, reason)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises ends the attempt, not the worker
+            _fail(taken, error)
+
+
+def _perform(taken: Claim) -> None:
+    task = queue.tasks.get(taken.name)
+    if task is None:
+        msg = f"No task is registered as {taken.name!r}."
+        raise Refused(msg)
+    tenant = _tenant_of(taken, task)
+    if task.manages_scope:
+        result = task.run(taken.run, **taken.args)
+        with _scope(tenant, taken):
+            _complete(taken, result)
+        return
+    with _scope(tenant, taken):
+        _complete(taken, task.run(taken.run, **taken.args))
+
+
+def _tenant_of(taken: Claim, task: queue.Task) -> TenantRef | None:
+    tenant_id = taken.run.tenant_id
+    if (tenant_id is None and task.tenant == "required") or (tenant_id and task.tenant == "forbidden"):
+        msg = f"The task {task.name!r} may not run {'for' if tenant_id else 'without'} a tenant."
+        raise Refused(msg)
+    if tenant_id is None:
+        return None
+    with platform_scope("work: find the job's tenant"):
+        found = tenants.snapshot(tenant_id)
+    if found is None:
+        msg = f"There is no tenant {tenant_id}."
+        raise Refused(msg)
+    return found.ref
+
+
+def _scope(tenant: TenantRef | None, taken: Claim) -> AbstractContextManager[Scope]:
+    return tenant_scope(tenant) if tenant else platform_scope(f"job {taken.name}")
+
+
+def _complete(taken: Claim, result: Mapping[str, Any] | None) -> None:
+    state = "cancelled" if taken.run.noticed else "done"
+    if not _end(taken, state, result=result):
+        msg = f"The lease of job {taken.id} is gone; its effects are taken back."
+        raise Lost(msg)
+
+
+def _give_back(taken: Claim, reason: Exception) -> None:
+    if isinstance(reason, Lost):
+        logger.warning("%s", reason)
+        return
+    with platform_scope("work: a cancelled job"):
+        _end(taken, "cancelled", error=str(reason))
+
+
+def _fail(taken: Claim, error: Exception) -> None:
+    final = isinstance(error, Refused) or (isinstance(error, Problem) and error.status < 500)
+    final = final or taken.run.attempt >= taken.max_attempts
+    wait = 0.0 if final else back_off(taken.run.attempt)
+    cause = str(error) if isinstance(error, Refused | Problem) else f"{type(error).__name__}: {error}"
+    trace = "".join(traceback.format_exception(error))[-TRACE_ROOM:]
+    logger.log(logging.ERROR if final else logging.WARNING, "Job %s (%s) failed: %s", taken.id, taken.name, cause)
+    try:
+        _write_failure(taken, cause, trace, final=final, wait=wait)
+    except Error:
+        connections["default"].close()
+        _write_failure(taken, cause, trace, final=final, wait=wait)
+
+
+def _write_failure(taken: Claim, cause: str, trace: str, *, final: bool, wait: float) -> None:
+    with platform_scope("work: a failed job"):
+        if _end(taken, "failed" if final else "queued", error=cause, trace=trace, wait=wait) and final:
+            ledger.record(
+                "job.failed",
+                by=taken.run.by,
+                target=f"job:{taken.id}",
+                details={"task": taken.name, "cause": cause, "attempts": taken.run.attempt},
+                tenant=taken.run.tenant_id,
+            )
+
+
+def _end(  # noqa: PLR0913 - the columns of the job's end
+    taken: Claim,
+    state: str,
+    *,
+    result: Mapping[str, Any] | None = None,
+    error: str = "",
+    trace: str = "",
+    wait: float = 0.0,
+) -> bool:
+    again = state == "queued"
+    document = None if result is None else json.dumps(plain(result)).replace("\\u0000", "\\ufffd")
+    texts = [error.replace("\x00", "\ufffd"), trace.replace("\x00", "\ufffd")]
+    with connections["default"].cursor() as cursor:
+        cursor.execute(END, [state, document, *texts, again, again, wait, state, taken.id, taken.run.fence])
+        return bool(cursor.rowcount)
+
+
+def back_off(attempt: int) -> float:
+    """Return the seconds to wait after that many attempts: doubling, capped at an hour, half of it by chance."""
+    longest = min(BACK_OFF * 2 ** (attempt - 1), LONGEST_WAIT)
+    return longest / 2 + random.random() * longest / 2  # noqa: S311 - spreads load, guards nothing
+
+

@@ -1,0 +1,58 @@
+"""The sweeper: finds jobs whose worker died and jobs nobody was rung for, and rings again."""
+
+import logging
+import threading
+
+from django.db import InterfaceError, OperationalError, connections
+
+from apps.core.scope import platform_scope
+from apps.events.bell import bell
+
+logger = logging.getLogger("aibos.work")
+
+MOST_RINGS = 32
+INBOX_DAYS = 7
+# An attempt that ended with its worker counts: what kills every worker must not be tried for ever.
+EXPIRED = """
+UPDATE public.events_job SET
+  state = CASE WHEN attempt >= max_attempts THEN 'failed' WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
+  error = 'The worker was lost during attempt ' || attempt || '.',
+  finished_at = CASE WHEN attempt >= max_attempts OR cancel_requested THEN clock_timestamp() END,
+  lease_until = NULL, run_at = clock_timestamp()
+WHERE id IN (SELECT id FROM public.events_job WHERE state = 'running' AND lease_until < clock_timestamp()
+             FOR UPDATE SKIP LOCKED)
+RETURNING id, name, state
+"""
+DUE = """
+SELECT id FROM public.events_job WHERE state = 'queued' AND run_at <= clock_timestamp() LIMIT %s
+"""
+OLD_INBOX = """
+DELETE FROM public.events_inbox WHERE id IN (
+  SELECT id FROM public.events_inbox WHERE handled_at < clock_timestamp() - %s * interval '1 day'
+  ORDER BY handled_at LIMIT 5000)
+"""
+
+
+def sweep() -> int:
+    """Take back expired leases and ring for what is due; return how many leases had expired."""
+    with platform_scope("work: sweep"), connections["default"].cursor() as cursor:
+        cursor.execute(EXPIRED)
+        expired = cursor.fetchall()
+        cursor.execute(DUE, [MOST_RINGS])
+        due = [row[0] for row in cursor.fetchall()]
+        cursor.execute(OLD_INBOX, [INBOX_DAYS])
+    for job_id, name, state in expired:
+        logger.warning("Job %s (%s) lost its worker and is %s now.", job_id, name, state)
+    for job_id in due:
+        bell.ring(job_id)
+    return len(expired)
+
+
+def sweep_forever(stop: threading.Event, pause: float = 5.0) -> None:
+    """Sweep every `pause` seconds until `stop` is set."""
+    while not stop.wait(pause):
+        try:
+            sweep()
+        except (OperationalError, InterfaceError):
+            logger.warning("The sweeper lost its database; it tries again.", exc_info=True)
+            connections["default"].close()
