@@ -12,4 +12,5 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         import_module("apps.events.relay")
         import_module("apps.events.health")
+        import_module("apps.events.tenant_events")
         import_module("apps.core.queue").use(import_module("apps.events.work").Work())
