@@ -1,8 +1,13 @@
 from django.apps import AppConfig
 
+from apps.objects.parse.declare import declare_shapes
+
 
 class ObjectsConfig(AppConfig):
     name = "apps.objects"
     label = "objects"
     placement = "tenant"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        declare_shapes()

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from apps.core.ids import uuid7
 from apps.objects.definitions import TABLE_PREFIX, FieldDef
 from apps.objects.kinds.constraints import ReferenceConstraint
-from apps.objects.kinds.kind import EQUALITY, KINDS, Kind
+from apps.objects.kinds.kind import ANYBODY, KINDS, Kind
 from apps.objects.kinds.naming import named
 from apps.objects.kinds.problem import AcceptContext, FieldProblem
 
@@ -75,7 +75,7 @@ class UserKind(IdKind):
     def token(self, value: Any, context: AcceptContext) -> Any:
         return context.user_id if value == "{current_user_id}" else value
 
-    def default(self, field: FieldDef, *, context: AcceptContext) -> Any:  # type: ignore[override]
+    def default(self, field: FieldDef, *, context: AcceptContext = ANYBODY) -> Any:
         value = self.token(field.default_value, context)
         return None if value is None else self.parse(field, value, context)
 

@@ -19,7 +19,7 @@ from apps.objects.kinds.kind import EQUALITY, KINDS, MATCH, ORDER, Kind
 from apps.objects.kinds.naming import named
 from apps.objects.kinds.problem import AcceptContext, FieldProblem
 
-PHONE = re.compile(r"\+?[0-9][0-9 ()./\-]*(?:\s*(?:x|ext\.?)\s*[0-9]{1,6})?|\([0-9][0-9 ()./\-]*", re.IGNORECASE)
+PHONE = re.compile(r"\+? ?\(?[0-9][0-9 ()./\-]*(?:(?:x|ext\.?) ?[0-9]{1,6})?", re.IGNORECASE)
 PHONE_DIGITS = range(4, 19)
 _email = EmailValidator()
 _url = URLValidator(schemes=["http", "https"])
@@ -124,7 +124,8 @@ class EmailKind(TextKind):
             ascii_domain = domain if domain.isascii() else domain.encode("idna").decode()
             _email(f"{local}@{ascii_domain}")
         except (ValidationError, UnicodeError) as error:
-            raise FieldProblem("invalid_email", _("Enter an e-mail address such as anna@example.com.")) from error
+            message = _("Enter an e-mail address such as anna@example.com.")
+            raise FieldProblem("invalid_email", message) from error
 
 
 class UrlKind(TextKind):
@@ -146,7 +147,8 @@ class UrlKind(TextKind):
                 raise ValidationError("credentials")
             _url(text)
         except (ValidationError, ValueError) as error:
-            raise FieldProblem("invalid_url", _("Enter a web address that starts with https:// or http://.")) from error
+            message = _("Enter a web address that starts with https:// or http://.")
+            raise FieldProblem("invalid_url", message) from error
 
 
 class PhoneKind(TextKind):

@@ -1,0 +1,135 @@
+"""Reading list views, their filters and orders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from apps.objects.definitions import SYSTEM_FIELDS, FieldDef, ListView
+from apps.objects.kinds import FieldProblem, kind_of
+from apps.objects.parse.shape import BAD, Key, Reading, anything, boolean, items, name, read_shape, text
+from apps.objects.parse.tree import Spot
+
+TESTS = "tests/objects/test_definitions.py::"
+TOKEN = re.compile(r"\{[a-z0-9_]+\}")
+LISTS = frozenset({"$in", "$nin"})
+
+
+def _sort(reading: Reading, spot: Spot) -> Any:
+    pairs = spot.value if isinstance(spot.value, list) else [spot]
+    found: list[tuple[str, str]] = []
+    for item in pairs:
+        if isinstance(item.value, str):
+            found.append((item.value.removeprefix("-"), "desc" if item.value.startswith("-") else "asc"))
+            continue
+        plain = item.plain()
+        if not (isinstance(plain, dict) and set(plain) <= {"field", "order"} and isinstance(plain.get("field"), str)):
+            return reading.fail(item, "invalid_type", "An order is -field or {field, order}.", "Write -created_at.")
+        if plain.get("order", "asc") not in ("asc", "desc"):
+            return reading.fail(item, "invalid_value", "The order is asc or desc.")
+        found.append((plain["field"], plain.get("order", "asc")))
+    return tuple(found)
+
+
+VIEW_KEYS: Mapping[str, Key] = {
+    "label": Key(
+        "label", text(120), "Title of the list.", "apps.objects.describe:list_view_item", TESTS + "test_list_views"
+    ),
+    "columns": Key(
+        "columns", items(name()), "Fields shown, in order.", "apps.objects.describe:list_view_item",
+        TESTS + "test_list_views",
+    ),
+    "filter": Key(
+        "filter", anything, "Filter in object form; always added to the reader's own.",
+        "apps.objects.parse.views:judge_filter", TESTS + "test_list_view_filter_is_judged",
+    ),
+    "sort": Key(
+        "sort", _sort, "Order: -field, or a list of {field, order}.", "apps.objects.describe:list_view_item",
+        TESTS + "test_list_views",
+    ),
+    "default": Key(
+        "default", boolean, "The list that opens first.", "apps.objects.definitions:ObjectDef.default_view",
+        TESTS + "test_default_view",
+    ),
+}
+
+
+def read_views(reading: Reading, spot: Spot, fields: Mapping[str, FieldDef]) -> dict[str, ListView]:
+    """Return the list views by name; columns, filters and orders are judged against `fields`."""
+    if not isinstance(spot.value, dict):
+        reading.fail(spot, "invalid_type", "listViews maps names to views.", "Write listViews: {all: {…}}.")
+        return {}
+    known = {**SYSTEM_FIELDS, **fields}
+    views: dict[str, ListView] = {}
+    for key, child in spot.value.items():
+        if name()(reading, Spot(key, child.line, child.path)) is BAD:
+            continue
+        found = read_shape(reading, child, VIEW_KEYS)
+        if "columns" not in found and "columns" not in (child.value or {}):
+            reading.fail(child, "required", "A view needs columns.", "Add columns: [name, …].")
+            continue
+        for column in found.get("columns", ()):
+            if column not in known:
+                reading.fail(child.child("columns") or child, "unknown_field", f"There is no field {column!r}.")
+        for column, _order in found.get("sort", ()):
+            if column not in known or not known[column].sortable:
+                reading.fail(child.child("sort") or child, "unknown_field", f"{column!r} cannot order a list.")
+        filter_spot = found.pop("filter", None)
+        if filter_spot is not None:
+            judge_filter(reading, filter_spot, known)
+            found["filter"] = filter_spot.plain()
+        found.setdefault("label", key.replace("_", " ").capitalize())
+        views[key] = ListView(name=key, columns=found.pop("columns", ()), **found)
+    if sum(v.default for v in views.values()) > 1:
+        reading.fail(spot, "conflict", "Two views are the default.", "Keep one.")
+    return views
+
+
+def judge_filter(reading: Reading, spot: Spot, known: Mapping[str, FieldDef]) -> None:
+    """Note what is wrong with a filter in object form."""
+    if not isinstance(spot.value, dict):
+        reading.fail(spot, "invalid_type", "A filter is a mapping.", "Write {status: open}.")
+        return
+    for key, child in spot.value.items():
+        if key in ("$and", "$or"):
+            if not isinstance(child.value, list):
+                reading.fail(child, "invalid_type", f"{key} takes a list of filters.")
+                continue
+            for item in child.value:
+                judge_filter(reading, item, known)
+        elif key == "$not":
+            judge_filter(reading, child, known)
+        elif key not in known:
+            reading.fail(child, "unknown_field", f"There is no field {key!r} to filter by.")
+        elif isinstance(child.value, dict):
+            for operator, operand in child.value.items():
+                _judge_comparison(reading, operand, known[key], operator)
+        else:
+            _judge_comparison(reading, child, known[key], "$eq")
+
+
+def _judge_comparison(reading: Reading, spot: Spot, field: FieldDef, operator: str) -> None:
+    kind = kind_of(field)
+    if operator not in kind.operators:
+        known = ", ".join(sorted(kind.operators))
+        reading.fail(spot, "invalid_operator", f"A {field.type} field has no {operator}.", f"Use one of {known}.")
+        return
+    if operator in ("$null", "$exists"):
+        if not isinstance(spot.value, bool):
+            reading.fail(spot, "invalid_type", f"{operator} takes true or false.")
+        return
+    if operator in LISTS or operator == "$between":
+        if not isinstance(spot.value, list) or (operator == "$between" and len(spot.value) != 2):
+            reading.fail(spot, "invalid_type", f"{operator} takes a list.")
+            return
+        values = spot.value
+    else:
+        values = [spot]
+    for item in values:
+        if item.value is None or (isinstance(item.value, str) and TOKEN.fullmatch(item.value)):
+            continue
+        try:
+            kind.filter_value(field, item.plain())
+        except FieldProblem as problem:
+            reading.fail(item, problem.code, problem.message)

@@ -1,0 +1,162 @@
+"""From two sets of definitions to the steps that lead from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.db.migrations import operations as ops
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.graph import MigrationGraph
+from django.db.migrations.questioner import MigrationQuestioner
+from django.db.migrations.state import ProjectState
+from django.db.models import NOT_PROVIDED
+
+from apps.objects.definitions import ObjectDef
+from apps.objects.kinds import AcceptContext, kind_of
+from apps.objects.schema.rename import Rename, database_renames, field_renames, object_renames, renamed
+from apps.objects.schema.risk import Risk, judge
+from apps.objects.schema.state import APP_LABEL, project_state
+
+Rows = Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what it does in words, how risky it is, and what would be lost."""
+
+    sentence: str
+    risk: Risk
+    object: str
+    field: str | None = None
+    destructive: bool = False
+    rows: int = 0
+    action: Any = field(default=None, compare=False, repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the step for a page or an answer."""
+        return {
+            "sentence": self.sentence,
+            "class": self.risk,
+            "object": self.object,
+            "field": self.field,
+            "destructive": self.destructive,
+            "rows": self.rows,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps in the order of their execution; `old` and `new` are the states between which they lead."""
+
+    steps: tuple[Step, ...]
+    old: ProjectState = field(compare=False, repr=False)
+    new: ProjectState = field(compare=False, repr=False)
+    definitions: Mapping[str, ObjectDef] = field(compare=False, repr=False, default_factory=dict)
+    sql: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not self.steps
+
+    @property
+    def destructive(self) -> tuple[Step, ...]:
+        """The steps that lose data."""
+        return tuple(s for s in self.steps if s.destructive)
+
+    @property
+    def risk(self) -> Risk:
+        """The worst class of any step."""
+        for risk in ("breaking", "backfill"):
+            if any(s.risk == risk for s in self.steps):
+                return risk  # type: ignore[return-value]
+        return "safe"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan for a page or an answer."""
+        return {"class": self.risk, "steps": [s.as_dict() for s in self.steps], "sql": list(self.sql)}
+
+
+class Answers(MigrationQuestioner):
+    """Answers the autodetector's questions from the definitions: the default fills what becomes required."""
+
+    def __init__(self, definitions: Mapping[str, ObjectDef]) -> None:
+        super().__init__()
+        self.definitions = definitions
+
+    def ask_not_null_addition(self, field_name: str, model_name: str) -> Any:
+        return self.fill(field_name, model_name)
+
+    def ask_not_null_alteration(self, field_name: str, model_name: str) -> Any:
+        return self.fill(field_name, model_name)
+
+    def fill(self, field_name: str, model_name: str) -> Any:
+        """Return the value for the rows that have none, or NOT_PROVIDED."""
+        definition = self.definitions[model_name]
+        wanted = definition.all_fields[field_name]
+        value = kind_of(wanted).default(wanted, context=AcceptContext())
+        return NOT_PROVIDED if value is None else value
+
+
+def plan(old: Mapping[str, ObjectDef], new: Mapping[str, ObjectDef], *, rows: Rows | None = None) -> Plan:
+    """Return the steps from `old` to `new` (objects by name; one missing in `new` is dropped).
+
+    `rows(table)` counts a table's rows, so that the plan can say what a step loses and that nothing is
+    lost in an empty table; without it tables are taken as full.
+    """
+    moved = object_renames(old, new)
+    steps: list[Step] = []
+    before: dict[str, ObjectDef] = {}
+    for name, definition in old.items():
+        now = moved.get(name, name)
+        fields = field_renames(definition, new[now]) if now in new else {}
+        before[now] = renamed(definition, now, fields, moved)
+        steps += _rename_steps(definition, before[now], fields)
+    old_state, new_state = project_state(before.values()), project_state(new.values())
+    detector = MigrationAutodetector(old_state.clone(), new_state.clone(), Answers(new))
+    changes = detector.changes(graph=MigrationGraph(), trim_to_apps={APP_LABEL})
+    operations = [op for migration in changes.get(APP_LABEL, ()) for op in migration.operations]
+    created = {op.name for op in operations if isinstance(op, ops.CreateModel)}
+    counts: dict[str, int] = {}
+
+    def count(name: str) -> int:
+        if name not in counts:
+            former = next((o for o, n in moved.items() if n == name), name)
+            counts[name] = rows(old[former].table) if rows and former in old else (1 if former in old else 0)
+        return counts[name]
+
+    for op in operations:
+        if _part_of_creation(op, created):
+            continue
+        verdict = judge(op, before, new, count)
+        steps.append(Step(**verdict, action=op))
+    return Plan(tuple(steps), old_state, new_state, dict(new))
+
+
+def _part_of_creation(op: Any, created: set[str]) -> bool:
+    """Whether the table's creation includes the operation already."""
+    return not isinstance(op, ops.CreateModel) and getattr(op, "model_name", "") in created
+
+
+def _rename_steps(old: ObjectDef, new: ObjectDef, fields: Mapping[str, str]) -> list[Step]:
+    found = []
+    for rename in database_renames(old, new):
+        sentence = _rename_sentence(rename, old, new)
+        former = next((o for o, n in fields.items() if n == rename.new), None)
+        field_name = rename.new if former and rename.what == "column" else None
+        found.append(Step(sentence, "safe", new.name, field_name, action=rename))
+    return found
+
+
+def _rename_sentence(rename: Rename, old: ObjectDef, new: ObjectDef) -> str:
+    if rename.what == "table":
+        return f"Rename the object {old.name} to {new.name}; its records stay."
+    if rename.what == "column":
+        return f"Rename {new.name}.{rename.old} to {rename.new}; its values stay."
+    return f"Rename the {rename.what} {rename.old} to {rename.new}."
+
+
+def with_sql(made: Plan, statements: list[str]) -> Plan:
+    """Return the plan with the preview of its SQL."""
+    return replace(made, sql=tuple(statements))
