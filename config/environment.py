@@ -52,7 +52,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("RATE_LIMIT_IP", "text", "2400/m", "Requests an address may make in a minute."),
     Variable("MAX_BODY_BYTES", "number", 10_485_760, "Largest body of a request, files aside."),
     Variable("MAX_UPLOAD_BYTES", "number", 52_428_800, "Largest uploaded file."),
+    Variable("SECRET_KEY_FALLBACKS", "list", [], "Older keys whose signatures still count.", secret=True),
     Variable("SESSION_DAYS", "number", 7, "Days after which a session ends."),
+    Variable("SESSION_IDLE_DAYS", "number", 3, "Days without use after which a session ends."),
+    Variable("ACCESS_TOKEN_MINUTES", "number", 15, "Minutes for which an access token (JWT) is valid."),
+    Variable("BREACHED_PASSWORDS", "path", "", "A file of leaked passwords that are refused, plain or .gz."),
     Variable("TENANT_GRACE_DAYS", "number", 30, "Days between a tenant's deletion and the removal of its data."),
     Variable("METRICS_TOKEN", "text", "", "Token that `/metrics` asks for; empty turns it off.", secret=True),
 )

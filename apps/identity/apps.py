@@ -1,3 +1,5 @@
+"""Registration of the identity app: its jobs, and the step of provisioning that makes the first owner."""
+
 from django.apps import AppConfig
 
 
@@ -6,3 +8,10 @@ class IdentityConfig(AppConfig):
     label = "identity"
     placement = "public"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.identity import mails  # noqa: F401, PLC0415 - registers the jobs; needs the models
+        from apps.identity.services.members import seed_owner  # noqa: PLC0415
+        from apps.tenants.provision import Step, steps  # noqa: PLC0415
+
+        steps.register("owner", Step("Owner", seed_owner))

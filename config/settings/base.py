@@ -37,6 +37,7 @@ def database(url: str, *, owner: bool) -> dict[str, Any]:
 
 
 SECRET_KEY = ENV["SECRET_KEY"]
+SECRET_KEY_FALLBACKS = ENV["SECRET_KEY_FALLBACKS"]
 DEBUG = False
 PLATFORM_HOSTS = ENV["PLATFORM_HOSTS"]
 TENANT_DOMAIN = ENV["TENANT_DOMAIN"]
@@ -98,7 +99,7 @@ MIDDLEWARE = [
     "apps.tenants.middleware.TenantMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.tenants.middleware.ScopeMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "apps.identity.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "apps.identity.middleware.IdentityMiddleware",
@@ -149,13 +150,19 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "apps.identity.passwords.LengthValidator"},
+    {"NAME": "apps.identity.passwords.BreachedValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
 ]
 SESSION_ENGINE = "apps.identity.session_store"
 SESSION_COOKIE_NAME = "aibos_session"
 SESSION_COOKIE_AGE = ENV["SESSION_DAYS"] * 86400
+SESSION_IDLE_DAYS = ENV["SESSION_IDLE_DAYS"]
+ACCESS_TOKEN_MINUTES = ENV["ACCESS_TOKEN_MINUTES"]
+BREACHED_PASSWORDS = ENV["BREACHED_PASSWORDS"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "aibos_csrf"

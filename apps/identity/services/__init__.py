@@ -1,0 +1,1 @@
+"""What changes identity, one file per subject; each function names its actor and writes the ledger."""
