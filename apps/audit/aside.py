@@ -39,7 +39,7 @@ class Aside:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._queue: queue.Queue[tuple[Callable[[], Any], Future[Any], bytes]] = queue.Queue(ROOM)
+        self._queue: queue.Queue[tuple[Callable[[], Any] | None, Future[Any], bytes]] = queue.Queue(ROOM)
 
     def submit(self, work: Callable[[], Any], note: bytes = b"") -> "Future[Any]":
         """Run `work` in the platform's scope on the other connection; `note` goes to the log when it fails."""
@@ -55,15 +55,16 @@ class Aside:
             future.set_exception(error)
         return future
 
-    def call(self, work: Callable[[], Any], note: bytes = b"", patience: float = PATIENCE) -> Any:
-        """Run `work` and return its result; raise TimeoutError after `patience` seconds (it stays queued)."""
-        return self.submit(work, note).result(timeout=patience)
+    def call(self, work: Callable[[], Any], note: bytes = b"") -> Any:
+        """Run `work` and return its result; raise TimeoutError after `PATIENCE` seconds (it stays queued)."""
+        return self.submit(work, note).result(timeout=PATIENCE)
 
     def drain(self, patience: float = PATIENCE) -> None:
         """Wait until everything queued has been tried, at most `patience` seconds, and close the connection."""
         if self._thread is not None and self._thread.is_alive():
-            with contextlib.suppress(TimeoutError, Error):
-                self._queue.put((connections.close_all, done := Future(), b""))
+            with contextlib.suppress(TimeoutError, queue.Full):
+                done: Future[Any] = Future()
+                self._queue.put((None, done, b""), timeout=patience)
                 done.result(timeout=patience)
 
     def _run(self) -> None:
@@ -73,6 +74,10 @@ class Aside:
             except queue.Empty:
                 connections.close_all()
                 work, future, note = self._queue.get()
+            if work is None:
+                connections.close_all()
+                future.set_result(None)
+                continue
             try:
                 future.set_result(self._attempt(work))
             except BaseException as error:  # noqa: BLE001 - the waiting caller gets whatever it was
