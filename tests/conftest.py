@@ -114,8 +114,9 @@ def fresh_tenant(database: dict[str, TenantRef], clean_connection: None) -> Iter
         if not connection.in_atomic_block:
             connection.scopes = []
     with owner_session(), platform_scope("test is over"):
-        drop_schema(tenant=Tenant.objects.get(pk=made.pk), by=SYSTEM)
-        Tenant.objects.filter(pk=made.pk).delete()
+        for tenant in Tenant.objects.filter(pk=made.pk):
+            drop_schema(tenant=tenant, by=SYSTEM)
+            tenant.delete()
 
 
 @pytest.fixture(scope="session")

@@ -15,3 +15,7 @@ class IdentityConfig(AppConfig):
         from apps.tenants.provision import Step, steps  # noqa: PLC0415
 
         steps.register("owner", Step("Owner", seed_owner))
+        from apps.identity.archive import PART  # noqa: PLC0415
+        from apps.tenants.archiving import parts  # noqa: PLC0415
+
+        parts.register("people", PART)

@@ -1,5 +1,3 @@
-from importlib import import_module
-
 from django.apps import AppConfig
 
 
@@ -10,4 +8,7 @@ class TenantsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        import_module("apps.tenants.ledgers")
+        from apps.audit.directory import Directory, directories  # noqa: PLC0415 - models must be loaded
+        from apps.tenants import archiving, provision, queries  # noqa: F401, PLC0415 - register tasks
+
+        directories.register("tenants", Directory(find=queries.ref_of, every=queries.refs))

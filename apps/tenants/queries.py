@@ -97,3 +97,17 @@ def tenant_by_slug(slug: str) -> TenantSnapshot | None:
 def snapshot(tenant_id: UUID) -> TenantSnapshot | None:
     """Return the tenant with this id; needs a scope."""
     return by_id.get(tenant_id)
+
+
+def ref_of(tenant_id: UUID) -> TenantRef | None:
+    """Return how to enter a tenant that has a schema, or None; needs the platform's scope."""
+    found = by_id.get(tenant_id)
+    return found.ref if found and found.state not in _WITHOUT_SCHEMA else None
+
+
+def refs() -> list[TenantRef]:
+    """Return every tenant that has a schema; needs the platform's scope."""
+    return [tenant.ref for tenant in Tenant.objects.exclude(state__in=_WITHOUT_SCHEMA)]
+
+
+_WITHOUT_SCHEMA = (State.PROVISIONING, State.FAILED)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connections, models
+from django.db import connections
 from django.utils import timezone
 from psycopg import sql
 
@@ -16,7 +16,7 @@ from apps.core.db.owner import owner_session
 from apps.core.errors import Conflict
 from apps.core.registry import Registry
 from apps.core.scope import platform_scope
-from apps.tenants.models import Tenant, TenantClock
+from apps.tenants.models import Host, Tenant, TenantClock
 from apps.tenants.states import State
 
 
@@ -55,11 +55,11 @@ def remove(*, tenant: Tenant, by: Actor) -> str:
             cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(row.schema_name)))
             _delete_shared(cursor, row)
         ledger.record("tenant.removed", by=by, target=f"tenant:{row.pk}", before={"slug": row.slug, "name": row.name})
-        for model in (row.history, *[host.history for host in row.domains.all()]):
-            model.all().delete()
         row.domains.all().delete()
         TenantClock.objects.filter(key=row.pk).delete()
-        models.QuerySet(Tenant).filter(pk=row.pk).delete()
+        Tenant.objects.filter(pk=row.pk).delete()
+        Host.history.filter(tenant_id=row.pk).delete()  # last: deleting a row adds to its history
+        Tenant.history.filter(id=row.pk).delete()
         bump(None)
     for root in (settings.MEDIA_ROOT, settings.EXPORT_ROOT):
         shutil.rmtree(Path(root) / str(tenant.pk), ignore_errors=True)
