@@ -177,8 +177,8 @@ def _refuse(place: Place, shown: Shown) -> None:
             raise mismatch()
     elif place.tenant is not None and scope_of() is None:
         with scope_at(None, LOOK_UP):
-            known, _ = grants.home_of(shown)
-        if known:
+            known, home = grants.home_of(shown)
+        if known and (home is None or home.id != place.tenant.id):
             raise mismatch()
     if shown.kind == "key":
         raise Unauthenticated("This API key is unknown, expired or revoked.", code="INVALID_API_KEY")
