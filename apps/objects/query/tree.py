@@ -1,0 +1,138 @@
+"""A query as values. Comparands are not in the tree: a `slot` is an index into `Query.values`.
+
+So two queries of one shape are equal trees, and the compiled statement of the shape serves both.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Operator = Literal[
+    "eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "not_contains",
+    "starts", "ends", "icontains", "like", "ilike", "null", "not_null", "has", "has_not",
+]  # fmt: skip
+CountKind = Literal["none", "exact", "capped", "estimated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One comparison of a field with the value in `slot`; `null` and `not_null` need none."""
+
+    field: str
+    operator: Operator
+    slot: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTest:
+    """One comparison of two fields of the record; the other one is moved by the days in `days`, if any."""
+
+    field: str
+    operator: Operator
+    other: str
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """All of the parts; none means everything."""
+
+    parts: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one of the parts; none means nothing."""
+
+    parts: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """Not the part; rows where the part is unknown (NULL) are in."""
+
+    part: "Node"
+
+
+Node = Test | FieldTest | Every | Some | Inverse
+EVERYTHING = Every(())
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One key of the order."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """A reference replaced by the record it points to; `fields` None means all readable ones."""
+
+    field: str
+    fields: tuple[str, ...] | None = None
+    where: Node = EVERYTHING
+    expand: tuple["Expand", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Every term must occur in one of `fields` (None: the object's searchable ones), in any case."""
+
+    slots: tuple[int, ...]
+    fields: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One key of an aggregate row; dates may be cut to a bucket."""
+
+    field: str
+    alias: str
+    bucket: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One aggregate; `field` is None for count(*)."""
+
+    function: str
+    alias: str
+    field: str | None = None
+    where: Node = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All that decides the statement; equal shapes share one."""
+
+    object: str
+    where: Node = EVERYTHING
+    fields: tuple[str, ...] | None = None
+    sort: tuple[Sort, ...] = ()
+    expand: tuple[Expand, ...] = ()
+    search: Search | None = None
+    groups: tuple[Group, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    having: Node = EVERYTHING
+    count: CountKind = "none"
+    paged: bool = False
+    after: tuple[bool, ...] | None = None  # per sort key: whether the cursor's value is NULL
+    deleted: bool = False
+
+    @property
+    def aggregates(self) -> bool:
+        """Whether the rows are groups instead of records."""
+        return bool(self.groups or self.measures)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A shape and its values. `named` are the fields whose values the result would tell besides the selected."""
+
+    shape: Shape
+    values: tuple[Any, ...] = ()
+    limit: int = 100
+    offset: int = 0
+    cursor: str | None = None
+    named: frozenset[str] = frozenset()

@@ -1,0 +1,176 @@
+"""The only code that changes permission sets and who holds them."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.audit import ledger
+from apps.core import clock
+from apps.core.actor import Actor
+from apps.core.errors import Conflict, FieldError, Invalid, NotFound, PermissionDenied
+from apps.core.scope import current_tenant
+from apps.identity.models import Membership
+from apps.permissions import bodies
+from apps.permissions.access import Access, access_for
+from apps.permissions.bodies import SetGrant
+from apps.permissions.builtin import BUILT_IN
+from apps.permissions.models import Assignment, PermissionSet
+from apps.permissions.rights import Bits
+
+PERMISSION = "manage_permissions"
+LABELS = frozenset({"name", "label", "description", "isDefault"})
+
+
+@transaction.atomic
+def create_set(
+    *, name: str, label: str, body: Mapping[str, Any], by: Actor, description: str = "", module: str = ""
+) -> PermissionSet:
+    """Create a permission set; raises `Invalid` for a bad body and `Conflict` for a taken name."""
+    access = _allowed(by)
+    _check_name(name)
+    kept = bodies.check(body)
+    if name in BUILT_IN or PermissionSet.objects.filter(name=name).exists():
+        raise Conflict(f"A permission set named {name} exists already.", code="UNIQUE_VIOLATION")
+    _within(by, access, bodies.compiled(name, kept))
+    made = PermissionSet.objects.create(name=name, label=label, description=description, module=module, body=kept)
+    ledger.record("permission_set.created", by=by, target=f"permission_set:{name}", after=_values(made))
+    clock.bump(current_tenant().id)
+    return made
+
+
+@transaction.atomic
+def update_set(
+    *,
+    name: str,
+    by: Actor,
+    body: Mapping[str, Any] | None = None,
+    label: str | None = None,
+    description: str | None = None,
+) -> PermissionSet:
+    """Change a permission set; what is None stays. Built-in sets are refused."""
+    access = _allowed(by)
+    found = _find(name)
+    before = _values(found)
+    if body is not None:
+        found.body = bodies.check(body)
+        _within(by, access, bodies.compiled(name, found.body))
+    found.label = found.label if label is None else label
+    found.description = found.description if description is None else description
+    found.save()
+    ledger.record(
+        "permission_set.updated", by=by, target=f"permission_set:{name}", before=before, after=_values(found)
+    )
+    clock.bump(current_tenant().id)
+    return found
+
+
+def put_set(*, name: str, label: str, body: Mapping[str, Any], module: str, by: Actor, description: str = "") -> str:
+    """Create or update a module's set; returns created, updated or unchanged. Another's set is refused."""
+    found = PermissionSet.objects.filter(name=name).first()
+    if found is None:
+        create_set(name=name, label=label, body=body, by=by, description=description, module=module)
+        return "created"
+    if found.module != module:
+        owner = f"the module {found.module}" if found.module else "the tenant"
+        raise Conflict(f"The permission set {name} belongs to {owner}.")
+    if (found.label, found.description, found.body) == (label, description, bodies.check(body)):
+        return "unchanged"
+    update_set(name=name, label=label, body=body, description=description, by=by)
+    return "updated"
+
+
+def put_declared(declared: Mapping[str, Any], *, module: str, by: Actor) -> str:
+    """Create or update the set that a file or an object declares: `{name, label, objects, fields, …}`."""
+    body = {key: value for key, value in declared.items() if key not in LABELS}
+    label = str(declared.get("label") or declared["name"])
+    about = str(declared.get("description") or "")
+    return put_set(name=declared["name"], label=label, body=body, module=module, by=by, description=about)
+
+
+@transaction.atomic
+def delete_set(*, name: str, by: Actor) -> None:
+    """Delete a permission set and whoever's hold on it."""
+    _allowed(by)
+    found = _find(name)
+    before = _values(found)
+    Assignment.objects.filter(set_name=name).delete()
+    found.delete()
+    ledger.record("permission_set.deleted", by=by, target=f"permission_set:{name}", before=before)
+    clock.bump(current_tenant().id)
+
+
+@transaction.atomic
+def assign(*, user_id: UUID, name: str, by: Actor) -> bool:
+    """Give a member a set; returns False when they held it already."""
+    access = _allowed(by)
+    grant = BUILT_IN[name].grant if name in BUILT_IN else bodies.compiled(name, _find(name).body)
+    _within(by, access, grant)
+    if not Membership.objects.filter(tenant_id=current_tenant().id, user_id=user_id).exists():
+        error = FieldError("user_id", "reference_not_found", "Nobody of that id is a member of this tenant.")
+        raise Invalid(error.message, [error])
+    _, made = Assignment.objects.get_or_create(user_id=user_id, set_name=name, defaults={"assigned_by": by.id})
+    if made:
+        ledger.record("permission_set.assigned", by=by, target=f"user:{user_id}", after={"permission_set": name})
+        clock.bump(current_tenant().id)
+    return made
+
+
+@transaction.atomic
+def unassign(*, user_id: UUID, name: str, by: Actor) -> bool:
+    """Take a set from a member; returns False when they did not hold it."""
+    _allowed(by)
+    gone, _ = Assignment.objects.filter(user_id=user_id, set_name=name).delete()
+    if gone:
+        ledger.record("permission_set.unassigned", by=by, target=f"user:{user_id}", before={"permission_set": name})
+        clock.bump(current_tenant().id)
+    return bool(gone)
+
+
+def _allowed(by: Actor) -> Access:
+    access = access_for(by)
+    access.require_system(PERMISSION)
+    return access
+
+
+def _within(by: Actor, access: Access, wanted: SetGrant) -> None:
+    """Refuse to hand out more than one holds oneself; operators and the platform may, administrators hold all."""
+    held = access.grants.sets
+    if by.kind in ("system", "operator") or any(item.full for item in held):
+        return
+    lacking = sorted(wanted.system - access.grants.system)
+    for name in wanted.objects:
+        own = Bits(0)
+        for item in held:
+            own |= item.bits(name)
+        if wanted.bits(name) & ~own:
+            lacking.append(name)
+    if wanted.full or lacking:
+        what = ", ".join(lacking) or wanted.name
+        raise PermissionDenied(f"Nobody can grant what they do not hold: {what}.")
+
+
+def _find(name: str) -> PermissionSet:
+    if name in BUILT_IN:
+        raise Conflict(f"The built-in set {name} cannot be changed.", code="INVALID_STATE")
+    found = PermissionSet.objects.filter(name=name).first()
+    if found is None:
+        raise NotFound(f"There is no permission set named {name}.", code="RESOURCE_NOT_FOUND")
+    return found
+
+
+def _check_name(name: str) -> None:
+    if not bodies.OBJECT.fullmatch(name) or len(name) > 64:
+        error = FieldError("name", "invalid_format", "A name has lower-case letters, digits and underscores.")
+        raise Invalid(error.message, [error])
+
+
+def _values(found: PermissionSet) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "label": found.label,
+        "description": found.description,
+        "module": found.module,
+        "body": found.body,
+    }
