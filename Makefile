@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) apps/cli/bootstrap.py base
 DEV = @$(PYTHON) apps/cli/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check reset lint format bench lock docs manage shell migrate demo logs install install-dev clean-venv
+.PHONY: help run test check reset lint format bench lock docs manage shell migrate demo backup restore logs install install-dev clean-venv
 
 help: ## Show these targets
 	@echo "AI-BOS: make TARGET"
@@ -28,7 +28,7 @@ lint: ## Mend style and format
 	$(DEV) ruff format .
 
 bench: ## Measure the product beside its floor and a plain REST framework (ARGS=…)
-	$(DEV) apps.cli.launch bench $(ARGS)
+	$(DEV) bench $(ARGS)
 
 docs: ## Write the reference pages that are generated from the code
 	$(RUNTIME) apps.cli.launch manage declared docs
@@ -45,11 +45,17 @@ migrate: ## Bring the tables of the platform and of every tenant up to date
 demo: ## Make the demo tenants acme and globex (again)
 	$(RUNTIME) apps.cli.launch manage demo
 
+backup: ## Write one archive with database, files and key (TO=/safe/place/aibos.tar)
+	$(RUNTIME) apps.cli.launch backup $(TO)
+
+restore: ## Put such an archive in the place of the present data (FROM=/safe/place/aibos.tar)
+	$(RUNTIME) apps.cli.launch restore $(FROM)
+
 logs: ## Follow the logs of the running product
 	@tail -n 20 -F $${AIBOS_VAR:-var}/log/*.log
 
-lock: ## Resolve requirements/*.in into lock files with hashes
-	$(DEV) apps.cli.launch lock
+lock: ## Resolve requirements/*.in into lock files with hashes (ARGS=--upgrade)
+	$(DEV) apps.cli.launch lock $(ARGS)
 
 install: ## Only make the environment of `run`
 	$(RUNTIME)

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from apps.cli.launch.children import Child
+from apps.cli.launch.front import find_caddy
 from apps.cli.launch.options import Options
-from apps.cli.launch.places import Places
+from apps.cli.launch.places import ROOT, Places
 
 
 def web_command(options: Options, *, host: str, port: int) -> list[str]:
@@ -48,6 +49,12 @@ def beat_command(schedule: Path) -> list[str]:
 def sequencer_command() -> list[str]:
     """Links the ledger's pending entries into their chains; one at work, others wait."""
     return [sys.executable, "manage.py", "sequencer"]
+
+
+def front_command(options: Options) -> list[str]:
+    """The front door of a served installation, on the ports of HTTP and HTTPS."""
+    program = find_caddy(options) or "caddy"
+    return [program, "run", "--adapter", "caddyfile", "--config", str(ROOT / "docker" / "Caddyfile")]
 
 
 def product(options: Options, places: Places, *, web: int, live: int) -> dict[str, Child]:

@@ -56,6 +56,15 @@ def remembered(file: Path, names: list[str]) -> dict[str, int]:
     return {name: known[name] for name in names}
 
 
+def known(file: Path, name: str) -> int | None:
+    """The remembered port of this name, taken or not."""
+    try:
+        port = json.loads(file.read_text()).get(name)
+    except (OSError, ValueError):
+        return None
+    return port if isinstance(port, int) else None
+
+
 def next_free(port: int) -> int:
     """The first free port above this one, for a suggestion."""
     return next((candidate for candidate in range(port + 1, port + 200) if is_free(candidate)), 0)

@@ -62,12 +62,24 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "The server at {address} was not reached: {reason}",
         "Check {name} and that the server runs; without {name} an embedded one is started.",
     ),
+    "E224": (
+        "DATABASE_URL is set but DATABASE_ADMIN_URL is not.",
+        "A whole backup needs a login that sees every row: set DATABASE_ADMIN_URL to an administrator's URL.",
+    ),
+    "E225": (
+        "{program} failed: {said}",
+        "Nothing was half done in silence: repeat the command when the cause is gone.",
+    ),
+    "E226": (
+        "The archive holds something that no backup of ours holds: {name}",
+        "Restore only archives that make backup wrote and that stayed in your hands.",
+    ),
     "E231": (
         "`{command}` failed (exit code {code}).",
         "The lines above say why. All output is in {log}.",
     ),
     "E232": (
-        "The web server did not answer within {seconds} s. The end of {log}:\n{tail}",
+        "The web server does not answer as it should. The end of {log}:\n{tail}",
         "If the lines above do not say what to do, start again with LOG_LEVEL=DEBUG make run.",
     ),
     "E241": (

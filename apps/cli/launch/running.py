@@ -17,6 +17,7 @@ from apps.cli.launch.processes import MARK, sweep
 from apps.cli.launch.supervisor import Stopping, Supervisor, say
 
 WEB_SECONDS = 60
+ERROR_SECONDS = 5
 LOCK = "launcher.lock"
 OWN_PORTS = ["postgres", "valkey", "web", "live"]
 
@@ -135,7 +136,7 @@ def open_doors(
         if wait_answer(chosen.bind, chosen.port, door, WEB_SECONDS, web):
             return True
         if web.poll() is not None or door.poll() is None:
-            raise StartProblem("E232", seconds=WEB_SECONDS, log=web.log, tail=tail(web.log))
+            raise StartProblem("E232", log=web.log, tail=tail(web.log))
         say(f"the front door did not start (see {door.log}); the request servers take port {chosen.port}")
         web.stop()
         supervisor.groups.pop()
@@ -147,23 +148,31 @@ def open_doors(
     supervisor.add(web)
     web.start()
     if not wait_answer(chosen.bind, chosen.port, web, WEB_SECONDS, web):
-        raise StartProblem("E232", seconds=WEB_SECONDS, log=web.log, tail=tail(web.log))
+        raise StartProblem("E232", log=web.log, tail=tail(web.log))
     return False
 
 
 def wait_answer(bind: str, port: int, door: Child, seconds: float, web: Child) -> bool:
-    """Wait for a sound answer through the door; False when time is up or a process has ended."""
+    """Wait for a sound answer through the door; False when time is up, a process ended, or errors persist."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - compared, not bound
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and door.poll() is None and web.poll() is None:
-        connection = http.client.HTTPConnection(host, port, timeout=15)
-        try:
-            connection.request("GET", "/healthz", headers={"Host": f"localhost:{port}"})
-            if connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR:
-                return True
-        except (OSError, http.client.HTTPException):
-            pass
-        finally:
-            connection.close()
+        status = asked(host, port)
+        if status and status < http.client.INTERNAL_SERVER_ERROR:
+            return True
+        if status == http.client.INTERNAL_SERVER_ERROR:  # the product itself fails: that does not pass
+            deadline = min(deadline, time.monotonic() + ERROR_SECONDS)
         time.sleep(0.1)
     return False
+
+
+def asked(host: str, port: int) -> int | None:
+    """The status that the product's health door answers with, or None without an answer."""
+    connection = http.client.HTTPConnection(host, port, timeout=15)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": f"localhost:{port}"})
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
