@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 
+from apps.objects.facts import declare_events
 from apps.objects.parse.declare import declare_shapes
 
 
@@ -11,3 +12,4 @@ class ObjectsConfig(AppConfig):
 
     def ready(self) -> None:
         declare_shapes()
+        declare_events()

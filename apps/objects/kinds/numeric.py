@@ -51,6 +51,13 @@ def trimmed(value: Decimal) -> Decimal:
     return value.quantize(Decimal(1), context=WIDE) if int(value.as_tuple().exponent) > 0 else value
 
 
+class Numeric(models.DecimalField):
+    """PostgreSQL's `numeric`, free when it has no digits; Django 5.2 would write `numeric(None, None)`."""
+
+    def db_type(self, connection: Any) -> str:
+        return "numeric" if self.max_digits is None else f"numeric({self.max_digits}, {self.decimal_places})"
+
+
 class NumberKind(Kind):
     """A number, exact to 20 decimals; `precision` and `scale` limit all digits and the decimals."""
 
@@ -76,7 +83,7 @@ class NumberKind(Kind):
 
     def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
         precision, scale = self.digits(field) or (None, None)
-        return models.DecimalField(max_digits=precision, decimal_places=scale, null=not field.required)
+        return Numeric(max_digits=precision, decimal_places=scale, null=not field.required)
 
     def constraints(self, object_name: str, field: FieldDef) -> list[models.BaseConstraint]:
         found: list[models.BaseConstraint] = []

@@ -1,4 +1,4 @@
 """Definitions to tables: owns plan and apply; offers `plan`, `apply`; must never run outside the owner's session."""
 
-from apps.objects.schema.apply import apply, preview
-from apps.objects.schema.plan import Plan, Step, plan
+from apps.objects.schema.applying import apply, preview
+from apps.objects.schema.planning import Plan, Step, plan

@@ -140,6 +140,8 @@ def _tighter(before: FieldDef, after: FieldDef) -> bool:
     def under(new: Any, old: Any) -> bool:
         return new is not None and (old is None or new < old)
 
+    if kind_of(before).sql_type != kind_of(after).sql_type:
+        return bool(after.options or after.min_length or after.min is not None or after.max is not None)
     lengths = [getattr(kind_of(f), "max_length", lambda _f: None)(f) for f in (after, before)]
     return (
         not set(before.option_values) <= set(after.option_values)

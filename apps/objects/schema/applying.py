@@ -12,7 +12,7 @@ from django.db.models import NOT_PROVIDED, Field, Model
 from apps.core.errors import Conflict
 from apps.objects.kinds.autonumber import AutonumberKind
 from apps.objects.kinds.naming import sequence_name
-from apps.objects.schema.plan import Plan, Step, with_sql
+from apps.objects.schema.planning import Plan, Step, with_sql
 from apps.objects.schema.rename import Rename
 from apps.objects.schema.state import APP_LABEL
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import dataclasses
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.migrations import operations as ops
@@ -32,7 +33,7 @@ class Step:
     field: str | None = None
     destructive: bool = False
     rows: int = 0
-    action: Any = field(default=None, compare=False, repr=False)
+    action: Any = dataclasses.field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the step for a page or an answer."""
@@ -51,9 +52,9 @@ class Plan:
     """The steps in the order of their execution; `old` and `new` are the states between which they lead."""
 
     steps: tuple[Step, ...]
-    old: ProjectState = field(compare=False, repr=False)
-    new: ProjectState = field(compare=False, repr=False)
-    definitions: Mapping[str, ObjectDef] = field(compare=False, repr=False, default_factory=dict)
+    old: ProjectState = dataclasses.field(compare=False, repr=False)
+    new: ProjectState = dataclasses.field(compare=False, repr=False)
+    definitions: Mapping[str, ObjectDef] = dataclasses.field(compare=False, repr=False, default_factory=dict)
     sql: tuple[str, ...] = ()
 
     @property
@@ -84,6 +85,9 @@ class Answers(MigrationQuestioner):
     def __init__(self, definitions: Mapping[str, ObjectDef]) -> None:
         super().__init__()
         self.definitions = definitions
+
+    def ask_initial(self, app_label: str) -> bool:
+        return True
 
     def ask_not_null_addition(self, field_name: str, model_name: str) -> Any:
         return self.fill(field_name, model_name)

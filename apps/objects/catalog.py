@@ -1,0 +1,127 @@
+"""The objects of the current tenant, as fresh as the scope that asks."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
+from threading import Lock
+from types import MappingProxyType
+
+from apps.core.clock import Clocked
+from apps.core.errors import NotFound
+from apps.core.scope import Scope, TenantRef
+from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.models import Definition
+from apps.objects.parse import DefinitionErrors, load_body
+
+logger = logging.getLogger("aibos.objects")
+READ_LIMIT = 20_000
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All active objects by name. `broken` holds those whose stored definition can no longer be read."""
+
+    objects: Mapping[str, ObjectDef]
+    broken: Mapping[str, DefinitionErrors] = field(default_factory=dict)
+
+    def object(self, name: str) -> ObjectDef:
+        """Return the object; raises `NotFound` with OBJECT_NOT_FOUND."""
+        found = self.objects.get(name)
+        if found is None:
+            message = f"There is no object named {name}."
+            raise NotFound(message, code="OBJECT_NOT_FOUND", details={"object": name})
+        return found
+
+    def find(self, name: str) -> ObjectDef | None:
+        return self.objects.get(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.objects
+
+    def __iter__(self) -> Iterator[ObjectDef]:
+        return iter(self.objects.values())
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Return a short name of the content: equal for equal definitions, whatever the clock says."""
+        content = sorted((d.name, d.checksum) for d in self.objects.values())
+        return blake2b(repr(content).encode(), digest_size=16).digest()
+
+    @cached_property
+    def _referrers(self) -> Mapping[str, tuple[tuple[ObjectDef, FieldDef], ...]]:
+        found: dict[str, list[tuple[ObjectDef, FieldDef]]] = {}
+        for definition in self.objects.values():
+            for reference in definition.references:
+                found.setdefault(reference.reference or "", []).append((definition, reference))
+        return {name: tuple(pairs) for name, pairs in found.items()}
+
+    def referrers(self, name: str) -> tuple[tuple[ObjectDef, FieldDef], ...]:
+        """Return (object, field) of every reference that points to `name`."""
+        return self._referrers.get(name, ())
+
+    def of_module(self, module: str) -> list[ObjectDef]:
+        """Return the objects that a module brought."""
+        return [d for d in self.objects.values() if d.module == module]
+
+
+class _Read:
+    """Definitions read already, by (checksum, module): equal bodies are equal in every tenant."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[tuple[str, str], ObjectDef] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, checksum: str, module: str) -> ObjectDef | None:
+        return self._values.get((checksum, module))
+
+    def keep(self, checksum: str, module: str, value: ObjectDef) -> None:
+        with self._lock:
+            self._values[checksum, module] = value
+            while len(self._values) > READ_LIMIT:
+                self._values.popitem(last=False)
+
+
+_read = _Read()
+
+
+def load() -> Catalog:
+    """Read the current tenant's active definitions; only bodies never seen before are fetched and judged."""
+    active = Definition.objects.filter(state=Definition.State.ACTIVE)
+    rows = list(active.values_list("name", "module", "version", "checksum"))
+    unseen = [name for name, module, _version, checksum in rows if _read.get(checksum, module) is None]
+    bodies = dict(active.filter(name__in=unseen).values_list("name", "body")) if unseen else {}
+    objects: dict[str, ObjectDef] = {}
+    broken: dict[str, DefinitionErrors] = {}
+    for name, module, version, checksum in rows:
+        definition = _read.get(checksum, module)
+        if definition is None:
+            try:
+                definition = load_body(bodies[name], f"{name}.object.yml", module=module or None)
+            except DefinitionErrors as error:
+                logger.exception("stored definition cannot be read", extra={"object": name})
+                broken[name] = error
+                continue
+            _read.keep(checksum, module, definition)
+        objects[name] = replace(definition, version=version)
+    return Catalog(MappingProxyType(objects), MappingProxyType(broken))
+
+
+_catalogs: Clocked[Catalog] = Clocked(load)
+
+
+def catalog(scope: Scope | None = None) -> Catalog:
+    """Return the catalog of the tenant in force; in a transaction that changed it, as changed."""
+    return _catalogs.get(None, scope)
+
+
+def seen(tenant: TenantRef) -> tuple[int, Catalog] | None:
+    """Return (clock, catalog) as this process last saw it, without a scope; the caller compares the clock."""
+    return _catalogs.peek(tenant.id)

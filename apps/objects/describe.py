@@ -1,0 +1,150 @@
+"""Definitions as the protocol writes them: camelCase, every default filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from apps.core import canonical
+from apps.objects.definitions import FieldDef, ListView, ObjectDef
+from apps.objects.kinds import kind_of
+
+OPTIONAL = (
+    ("maxLength", "max_length"),
+    ("minLength", "min_length"),
+    ("min", "min"),
+    ("max", "max"),
+    ("precision", "precision"),
+    ("scale", "scale"),
+    ("autonumberFormat", "autonumber_format"),
+    ("currency", "currency"),
+    ("group", "group"),
+    ("defaultValue", "default_value"),
+    ("renamedFrom", "renamed_from"),
+)
+
+
+def number(value: Any) -> Any:
+    """Return a bound as a JSON number where one can hold it exactly, else as text."""
+    plain = canonical.plain(value)
+    return int(plain) if isinstance(plain, str) and plain.lstrip("-").isdigit() and len(plain) < 16 else plain
+
+
+def field_item(definition: ObjectDef, field: FieldDef, locale: str | None = None) -> dict[str, Any]:
+    """Return one field; its words in the language of `locale` where there are any."""
+    kind = kind_of(field)
+    item: dict[str, Any] = {
+        "name": field.name,
+        "type": field.type,
+        "label": definition.field_label(field.name, locale),
+        "required": field.required,
+        "unique": field.unique,
+        "multiple": field.multiple,
+        "hidden": field.hidden,
+        "readonly": field.readonly,
+        "searchable": field.name in definition.searchable_fields,
+        "sortable": field.sortable and kind.sortable,
+        "externalId": field.external_id,
+        "trackHistory": field.track_history,
+        "system": field.system,
+    }
+    if description := definition.field_description(field.name, locale):
+        item["description"] = description
+    if field.options:
+        item["options"] = [
+            {
+                "value": o.value,
+                "label": definition.option_label(field.name, o.value, locale),
+                **({"color": o.color} if o.color else {}),
+                "default": o.default,
+            }
+            for o in field.options
+        ]
+    if field.reference:
+        item |= {"reference": field.reference, "deleteBehavior": field.delete_behavior}
+    for key, attribute in OPTIONAL:
+        value = getattr(field, attribute)
+        if value is not None:
+            item[key] = number(value) if key in ("min", "max") else value
+    return item
+
+
+def list_view_item(definition: ObjectDef, view: ListView, locale: str | None = None) -> dict[str, Any]:
+    """Return one list view."""
+    return {
+        "name": view.name,
+        "label": definition.view_label(view.name, locale),
+        "columns": list(view.columns),
+        "filter": dict(view.filter),
+        "sort": [{"field": name, "order": order} for name, order in view.sort],
+        "default": view == definition.default_view,
+    }
+
+
+def object_item(
+    definition: ObjectDef, locale: str | None = None, *, readable: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Return the whole object; with `readable` only those fields, and no view or index that names another."""
+
+    def visible(*names: str) -> bool:
+        return readable is None or set(names) <= {"id", *readable}
+
+    enable = definition.enable
+    views = [
+        v for v in (definition.list_views or {definition.default_view.name: definition.default_view}).values()
+    ]
+    item: dict[str, Any] = {
+        "name": definition.name,
+        "label": definition.label_for(locale),
+        "pluralLabel": definition.label_for(locale, plural=True),
+        "description": definition.description,
+        "icon": definition.icon,
+        "nameField": definition.name_field,
+        "highlightFields": [n for n in definition.highlight_fields if visible(n)],
+        "searchableFields": [n for n in definition.searchable_fields if visible(n)],
+        "fieldGroups": [
+            {"key": g.key, "label": definition.group_label(g.key, locale)} for g in definition.field_groups
+        ],
+        "fields": {
+            f.name: field_item(definition, f, locale)
+            for f in definition.all_fields.values()
+            if visible(f.name)
+        },
+        "indexes": [
+            {"fields": list(i.fields), "unique": i.unique} for i in definition.indexes if visible(*i.fields)
+        ],
+        "enable": {
+            "trackHistory": enable.track_history,
+            "searchable": enable.searchable,
+            "apiEnabled": enable.api_enabled,
+            "apiMethods": sorted(enable.api_methods),
+        },
+        "ownership": definition.ownership,
+        "sharingModel": definition.sharing_model,
+        "listViews": {},
+        "_packageId": definition.module,
+        "_provenance": "package" if definition.managed else "organization",
+        "_lock": "locked" if definition.managed else "unlocked",
+        "_version": definition.version,
+        "_checksum": definition.checksum,
+    }
+    for view in views:
+        seen = list_view_item(definition, view, locale)
+        seen["columns"] = [c for c in seen["columns"] if visible(c)]
+        seen["sort"] = [s for s in seen["sort"] if visible(s["field"])]
+        item["listViews"][view.name] = seen
+    return item
+
+
+def form_item(definition: ObjectDef, locale: str | None = None) -> dict[str, Any]:
+    """Return the form: its sections with the names of their fields."""
+    return {
+        "sections": [
+            {
+                "key": group.key,
+                "label": definition.group_label(group.key, locale) or group.label,
+                "fields": [f.name for f in fields],
+            }
+            for group, fields in definition.sections()
+        ]
+    }
