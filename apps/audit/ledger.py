@@ -3,12 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
 from psycopg.sql import SQL, Composed
 
 from apps.audit import aside
 from apps.audit.entry import Draft, Values, draft
 from apps.core.actor import Actor
+from apps.core.db import fast
 from apps.core.scope import TenantRef, current_scope, scope_of
 
 HERE: Any = object()
@@ -37,8 +37,7 @@ def record(
     entry = draft(
         action, by=by, tenant=_ledger(tenant), target=target, before=before, after=after, details=details
     )
-    with connections["default"].cursor() as cursor:
-        cursor.execute(INSERT, _params(entry))
+    fast.write(INSERT, _params(entry))
     return entry.id
 
 

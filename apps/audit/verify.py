@@ -90,7 +90,7 @@ def _walk(rows: Iterator[Row], key: UUID, until: int, head: bytes) -> tuple[int,
             return expected - 1, bad
         prev = row[1]
     if expected < until:
-        message = f"The head says {until} entries, the last one present is {expected}."
+        message = f"Entry {expected + 1} is missing: the head says {until} entries, {expected} are present."
         return expected, BadEntry(expected + 1, "missing tail", message)
     if prev != head:
         return expected, BadEntry(expected, "wrong head", f"Entry {expected} is not the one the head names.")

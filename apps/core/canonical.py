@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import orjson
 import rfc8785
 
 SAFE_INTEGER = 2**53 - 1
@@ -18,7 +19,21 @@ def dumps(value: Any) -> bytes:
     Decimals, UUIDs, dates, times and integers beyond 2^53 become strings; floats are refused with
     `TypeError`, because two writers may print the same amount differently.
     """
-    return rfc8785.dumps(plain(value))
+    values = plain(value)
+    return orjson.dumps(values, option=orjson.OPT_SORT_KEYS) if _sorts_alike(values) else rfc8785.dumps(values)
+
+
+def _sorts_alike(value: Any) -> bool:
+    """Return whether sorting keys by UTF-8 (orjson) and by UTF-16 (RFC 8785) is the same.
+
+    It is, unless a key leaves the range below the surrogates. Without floats and large integers nothing else
+    differs; orjson takes a twentieth of the time.
+    """
+    if isinstance(value, dict):
+        return all(max(key, default="") < "\ud800" and _sorts_alike(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(_sorts_alike, value))
+    return True
 
 
 def plain(value: Any) -> Any:

@@ -6,11 +6,11 @@ from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
 from psycopg.sql import SQL, Composed
 
 from apps.core import canonical, context
 from apps.core.actor import Actor
+from apps.core.db import fast
 from apps.core.ids import uuid7
 from apps.core.scope import TenantRef, current_scope
 from apps.events.registry import type_of
@@ -35,8 +35,7 @@ def emit(
     its schema, TypeError for floats, ScopeMissing outside a scope.
     """
     params = _params(type, subject, data, by, tenant)
-    with connections["default"].cursor() as cursor:
-        cursor.execute(INSERT, params)
+    fast.write(INSERT, params)
     event_id: UUID = params[0]
     return event_id
 

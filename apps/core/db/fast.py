@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
-from apps.core.scope import ENTER, ScopeConflict, TenantRef, search_path
+from apps.core.scope import ENTER, ScopeConflict, ScopeMissing, TenantRef, search_path
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,19 @@ def read(tenant: TenantRef, query: sql.Composed | sql.SQL | str | bytes, params:
             raise
         connection.close()
         return _pipelined(connection, tenant, query, params)
+
+
+def write(statement: sql.Composed | sql.SQL | str, params: Sequence[Any]) -> int:
+    """Run one writing statement in the scope in force, prepared and without Django's cursor; return its row count.
+
+    Raises ScopeMissing outside a scope, and Django's exceptions for the database's.
+    """
+    connection = connections["default"]
+    if not connection.in_atomic_block or not connection.scopes:
+        msg = "Nothing is written outside a scope: there is no transaction it could belong to."
+        raise ScopeMissing(msg)
+    with connection.wrap_database_errors:
+        return connection.raw_cursor().execute(statement, params, prepare=settings.DATABASE_PREPARE).rowcount
 
 
 def _pipelined(connection: Any, tenant: TenantRef, query: Any, params: Sequence[Any]) -> FastRead:
