@@ -1,7 +1,8 @@
 """What this server is and serves: the first thing a client asks; only what is served is advertised."""
 
+import tomllib
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -17,12 +18,11 @@ from apps.core.errors import Problem
 NAME = "AI-BOS"
 
 
+@cache
 def product_version() -> str:
-    """Return the installed version, `0.0.0` when run from a bare tree."""
-    try:
-        return version("ai-bos")
-    except PackageNotFoundError:
-        return "0.0.0"
+    """Return the version that the project's own file names."""
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
 
 
 def document(base: str = "") -> dict[str, Any]:
