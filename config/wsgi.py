@@ -5,8 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
-application = get_wsgi_application()
+pages = get_wsgi_application()
 
-from apps.core.traffic import traffic  # noqa: E402 - needs the settings
+from config.lanes import lanes  # noqa: E402 - needs the settings
 
-traffic.start()
+application = lanes(pages)

@@ -48,6 +48,25 @@ class RequestMiddleware:
         return response
 
 
+class DoorHeadersMiddleware:
+    """The headers of answers that are no pages: nothing in them may run, frame or be guessed at."""
+
+    HEADERS = {
+        "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+        "X-Frame-Options": "DENY",
+    }
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Add them where the door set none of its own."""
+        response = self.get_response(request)
+        for name, value in self.HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
 def client_ip(request: HttpRequest) -> str | None:
     """Return the caller's address; forwarded ones are believed from trusted proxies only."""
     peer: str | None = request.META.get("REMOTE_ADDR")

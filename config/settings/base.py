@@ -9,6 +9,7 @@ from config import environment
 
 ENV = environment.read()
 BASE_DIR = environment.ROOT
+ENVIRONMENT = ENV
 
 
 def database(url: str, *, owner: bool) -> dict[str, Any]:
@@ -108,6 +109,14 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
+# The API's doors open their own scopes and identify by themselves (config.lanes).
+DOOR_MIDDLEWARE = [
+    "apps.core.http.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "apps.core.http.DoorHeadersMiddleware",
+    "apps.tenants.middleware.TenantMiddleware",
+]
+API_PAGES = ("/api/v1/docs",)
 ROOT_URLCONF = "config.urls_platform"
 WSGI_APPLICATION = "config.wsgi.application"
 ASGI_APPLICATION = "config.asgi.application"
