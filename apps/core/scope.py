@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -138,25 +138,35 @@ def platform_scope(reason: str) -> Iterator[Scope]:
 def _scope(kind: Literal["tenant", "platform"], tenant: TenantRef | None, reason: str) -> Iterator[Scope]:
     connection = connections["default"]
     outer = connection.scopes[-1] if connection.scopes else None
-    with transaction.atomic():
-        scope = _enter(connection, kind, tenant, reason)
-        connection.scopes.append(scope)
-        try:
-            yield scope
-        finally:
-            connection.scopes.pop()
-            if not connection.scopes:
-                connection.moved_clocks.clear()
+    nested = connection.in_atomic_block
+    depth = len(connection.scopes)
+    try:
+        with transaction.atomic():
+            scope = _enter(connection, kind, tenant, reason)
+            connection.scopes.append(scope)
+            try:
+                yield scope
+            finally:
+                if not nested:  # what runs on commit is outside the scope
+                    _pop(connection, depth)
+    finally:
+        _pop(connection, depth)  # a savepoint's end is a statement of the scope
     if outer is not None and outer.wall != scope.wall and not connection.needs_rollback:
         with connection.raw_cursor() as cursor:
             cursor.execute(LEAVE, [outer.search_path, outer.wall])
 
 
+def _pop(connection: Any, depth: int) -> None:
+    del connection.scopes[depth:]
+    if not depth:
+        connection.moved_clocks.clear()
+
+
 def _enter(
-    connection: "object", kind: Literal["tenant", "platform"], tenant: TenantRef | None, reason: str
+    connection: Any, kind: Literal["tenant", "platform"], tenant: TenantRef | None, reason: str
 ) -> Scope:
     key = tenant.id if tenant else NIL
     wall = str(tenant.id) if tenant else PLATFORM
-    with connection.raw_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection.raw_cursor() as cursor:
         row = cursor.execute(ENTER, [search_path(tenant), wall, key]).fetchone()
     return Scope(kind, tenant, row[2], row[3], reason)

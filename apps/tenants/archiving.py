@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def export(*, tenant_id: UUID, by: Actor, tell: Callable[..., None] = lambda *_,
     archive is whole.
     """
     _operator(by)
-    run_until_empty()
+    _chain_all(tenant_id)
     folder = Path(settings.EXPORT_ROOT) / str(tenant_id)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{uuid7()}.aibos.zip"
@@ -93,6 +94,21 @@ def export(*, tenant_id: UUID, by: Actor, tell: Callable[..., None] = lambda *_,
     finally:
         working.unlink(missing_ok=True)
     return target
+
+
+def _chain_all(tenant_id: UUID, patience: float = 60.0) -> None:
+    """Wait until nothing of the tenant's ledger is unchained; a long transaction elsewhere may hold it up."""
+    until = time.monotonic() + patience
+    while True:
+        run_until_empty()
+        with platform_scope("export of a tenant"), connections["default"].raw_cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT 1 FROM public.audit_pending WHERE tenant_id = %s)", [tenant_id])
+            if not (cursor.fetchone() or (False,))[0]:
+                return
+        if time.monotonic() > until:
+            msg = "Entries of the tenant's ledger wait for a long transaction to end."
+            raise Conflict(msg, code="LEDGER_LAGS", cure="Try again in a few minutes; the health page names the transaction.")
+        time.sleep(0.2)
 
 
 def _write(writer: Writer, tenant: Tenant, tell: Callable[..., None]) -> dict[str, Any]:

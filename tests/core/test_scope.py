@@ -126,3 +126,20 @@ def test_nothing_uncommitted_is_cached(acme: TenantRef) -> None:
     state[0] = "old"
     with tenant_scope(acme):
         assert cache.get() == "old"
+
+
+def test_a_scope_inside_a_bare_transaction_ends_cleanly(acme: TenantRef) -> None:
+    with transaction.atomic(), tenant_scope(acme):
+        assert setting("app.tenant") == str(acme.id)
+
+
+def test_what_runs_on_commit_is_outside_the_scope(acme: TenantRef, globex: TenantRef) -> None:
+    seen = []
+
+    def after() -> None:
+        with tenant_scope(globex):
+            seen.append(current_tenant())
+
+    with tenant_scope(acme):
+        transaction.on_commit(after)
+    assert seen == [globex]
