@@ -1,8 +1,10 @@
 """Free ports on this machine, remembered from one start to the next."""
 
+import contextlib
 import json
 import random
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 # Below the range from which systems hand out ports for outgoing connections (32768 on Linux).
@@ -74,14 +76,18 @@ def holder(port: int) -> str:
     """` (name, process 12)` of the program that listens there, where the system tells us; else nothing."""
     inodes = _listening_inodes(port)
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
-        try:
-            links = [str(link.readlink()) for link in (process / "fd").iterdir()]
-            name = (process / "comm").read_text().strip()
-        except OSError:
-            continue
-        if any(f"socket:[{inode}]" in links for inode in inodes):
-            return f" ({name}, process {process.name})"
+        with contextlib.suppress(OSError):
+            if not inodes.isdisjoint(_sockets(process)):
+                return f" ({(process / 'comm').read_text().strip()}, process {process.name})"
     return ""
+
+
+def _sockets(process: Path) -> Iterator[str]:
+    for link in (process / "fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            name = str(link.readlink())
+            if name.startswith("socket:["):
+                yield name[8:-1]
 
 
 def _listening_inodes(port: int) -> set[str]:
