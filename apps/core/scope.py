@@ -141,7 +141,8 @@ def _scope(kind: Literal["tenant", "platform"], tenant: TenantRef | None, reason
     nested = connection.in_atomic_block
     depth = len(connection.scopes)
     try:
-        with transaction.atomic():
+        # In a bare transaction no statement has run yet, and a savepoint would be one outside any scope.
+        with transaction.atomic(savepoint=not nested or outer is not None):
             scope = _enter(connection, kind, tenant, reason)
             connection.scopes.append(scope)
             try:

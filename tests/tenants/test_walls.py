@@ -19,8 +19,8 @@ def secret(globex: TenantRef, superuser_url: str) -> Any:
     """A row in globex that nobody of acme may see."""
     with psycopg.connect(superuser_url, autocommit=True) as admin:
         admin.execute(
-            "INSERT INTO t_globex.permissions_permissionset (id, name, label, body, module, created_at, updated_at)"
-            " VALUES (gen_random_uuid(), %s, %s, '{}', '', now(), now())",
+            "INSERT INTO t_globex.permissions_permissionset (id, name, label, description, body, module, created_at, updated_at)"
+            " VALUES (gen_random_uuid(), %s, %s, '', '{}', '', now(), now())",
             [CANARY, CANARY],
         )
         yield CANARY
