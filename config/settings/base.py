@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.console.theme import UNFOLD as UNFOLD
 from config import environment
 
 ENV = environment.read()

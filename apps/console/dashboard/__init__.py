@@ -1,0 +1,1 @@
+"""The dashboard: is everything well, what needs me, how is it going."""

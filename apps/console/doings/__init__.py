@@ -1,0 +1,1 @@
+"""Deeds by what they are done to; each calls one service."""

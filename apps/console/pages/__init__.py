@@ -1,0 +1,24 @@
+"""The console's pages that are not registers of rows."""
+
+from apps.console.pages.download import DownloadArchive
+from apps.console.pages.health import HealthPage
+from apps.console.pages.job_state import JobState
+from apps.console.pages.ledger import LedgerPage
+from apps.console.pages.new_operator import NewOperator
+from apps.console.pages.new_plan import NewPlan
+from apps.console.pages.new_tenant import NewTenant
+from apps.console.pages.own_password import OwnPassword
+from apps.console.pages.page import Page
+from apps.console.pages.settings_reference import SettingsPage
+
+PAGES = (
+    Page("tenants/new/", "new_tenant", NewTenant),
+    Page("tenants/<uuid:tenant>/archives/<str:name>", "download_archive", DownloadArchive),
+    Page("plans/new/", "new_plan", NewPlan),
+    Page("people/new/", "new_operator", NewOperator),
+    Page("password/", "own_password", OwnPassword),
+    Page("jobs/<uuid:job>/state/", "job_state", JobState),
+    Page("ledger/", "ledger", LedgerPage),
+    Page("health/", "health", HealthPage),
+    Page("settings/", "settings", SettingsPage),
+)

@@ -1,0 +1,164 @@
+"""The ledger browser: the platform's book and every tenant's, with the button that recomputes a chain."""
+
+import datetime as dt
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget, UnfoldAdminTextInputWidget
+
+from apps.audit import ledger, queries
+from apps.audit.types import LedgerEntry, Page, Verdict
+from apps.console.operator import actor_of, sees_everything, tenants_of
+from apps.console.pages.page import ConsolePage
+from apps.core.scope import TenantRef, tenant_scope
+from apps.tenants.models import Tenant
+
+PLATFORM = "platform"
+
+
+class LedgerFilter(forms.Form):
+    """Which book, and which of its entries."""
+
+    book = forms.ChoiceField(label=gettext_lazy("Ledger"), required=False, widget=UnfoldAdminSelectWidget)
+    action = forms.CharField(
+        label=gettext_lazy("Action"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "tenant.*"}),
+    )
+    actor = forms.CharField(
+        label=gettext_lazy("Actor"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "operator:…"}),
+    )
+    target = forms.CharField(
+        label=gettext_lazy("Target"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "tenant:…"}),
+    )
+    since = forms.DateField(label=gettext_lazy("From"), required=False, widget=UnfoldAdminSingleDateWidget)
+    until = forms.DateField(label=gettext_lazy("To"), required=False, widget=UnfoldAdminSingleDateWidget)
+
+    def __init__(self, *args: Any, books: list[tuple[str, Any]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["book"].choices = books
+        for field in self.fields.values():
+            field.widget.attrs.setdefault("form", "ledger-filter")
+
+    def filters(self) -> queries.Filters:
+        """The question for the ledger; days are whole days in the operator's zone."""
+        values = self.cleaned_data
+        return queries.Filters(
+            action=values["action"].strip(),
+            actor=values["actor"].strip(),
+            target=values["target"].strip(),
+            since=_midnight(values["since"]),
+            until=_midnight(values["until"] + dt.timedelta(days=1)) if values["until"] else None,
+        )
+
+
+def _midnight(day: dt.date | None) -> dt.datetime | None:
+    return timezone.make_aware(dt.datetime.combine(day, dt.time.min)) if day else None
+
+
+class LedgerPage(ConsolePage):
+    """Entries of one ledger, newest first, and the verdict after a verification."""
+
+    template_name = "console/ledger.html"
+    title = gettext_lazy("Ledger")
+    verdict: Verdict | None = None
+
+    def books(self) -> list[tuple[str, Any]]:
+        """The ledgers the operator may open."""
+        own = [(PLATFORM, _("Platform"))] if sees_everything(self.request) else []
+        return own + [(tenant.slug, tenant.name) for tenant in tenants_of(self.request)]
+
+    def book(self) -> TenantRef | None:
+        """The ledger asked for; None is the platform's. One that is not granted does not exist."""
+        slug = self.request.POST.get("book") or self.request.GET.get("book") or self.default_book()
+        if slug == PLATFORM:
+            if not sees_everything(self.request):
+                raise PermissionDenied(_("The platform's ledger shows every tenant. Ask a superuser for it."))
+            return None
+        tenant = tenants_of(self.request).filter(slug=slug).first()
+        if tenant is None:
+            raise Http404(_("There is no such ledger."))
+        return tenant.ref
+
+    def default_book(self) -> str:
+        """The platform's, or the first granted tenant's."""
+        if sees_everything(self.request):
+            return PLATFORM
+        first: Tenant | None = tenants_of(self.request).first()
+        if first is None:
+            raise PermissionDenied(_("No tenant has been granted to you yet. Ask a superuser."))
+        return first.slug
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Recompute the chain, write down that it was done, and show the verdict."""
+        book = self.book()
+        self.verdict = queries.verify(book)
+        details = {"entries": self.verdict.entries, "ok": self.verdict.ok, "head": self.verdict.head}
+        ledger.record("ledger.verified", by=actor_of(request), tenant=book, details=details)
+        return self.get(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The page of entries for the filters."""
+        book = self.book()
+        slug = book.slug if book else PLATFORM
+        data = self.request.GET.copy()
+        data["book"] = slug
+        form = LedgerFilter(data, books=self.books())
+        cursor = self.request.GET.get("cursor") or None
+        page = self.page(book, form.filters(), cursor) if form.is_valid() else Page((), None)
+        plain = {key: value for key, value in data.items() if key != "cursor" and value}
+        return super().get_context_data(
+            form=form,
+            book=slug,
+            book_label=book.slug if book else _("Platform"),
+            entries=[{"entry": entry, "at": entry.at, "url": target_url(entry)} for entry in page.entries],
+            next=f"?{urlencode({**plain, 'cursor': page.next})}" if page.next else "",
+            first=f"?{urlencode(plain)}" if cursor else "",
+            filtered=bool(set(plain) - {"book"}),
+            verdict=self.verdict,
+            **kwargs,
+        )
+
+    def page(self, book: TenantRef | None, filters: queries.Filters, cursor: str | None) -> Page:
+        """Read in the scope of the ledger: the tenant's own, or the page's, which is the platform's."""
+        try:
+            if book is None:
+                return queries.browse(filters, cursor)
+            with tenant_scope(book):
+                return queries.browse(filters, cursor)
+        except ValueError as error:
+            raise Http404(_("There is no such page.")) from error
+
+
+def target_url(entry: LedgerEntry) -> str:
+    """The console's page of what the entry is about, where there is one."""
+    kind, _colon, key = (entry.target or "").partition(":")
+    names = {
+        "tenant": "tenants_tenant",
+        "host": "tenants_host",
+        "plan": "tenants_plan",
+        "user": "identity_user",
+        "membership": "identity_membership",
+        "invitation": "identity_invitation",
+        "session": "identity_session",
+        "api_key": "identity_apikey",
+        "job": "events_job",
+    }
+    return reverse(f"console:{names[kind]}_change", args=[key]) if kind in names and key else ""
+
+
+def ledger_url(*, target: str = "", book: str = PLATFORM, action: str = "") -> str:
+    """The address of the ledger's entries about something."""
+    asked = {"book": book, "target": target, "action": action}
+    return f"{reverse('console:ledger')}?{urlencode({key: value for key, value in asked.items() if value})}"

@@ -1,0 +1,133 @@
+"""Jobs: what is being done in the background, and what became of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from apps.console.doings.jobs import CancelJob, RetryJob
+from apps.console.operator import jobs_of, tenants_of
+from apps.console.pages.ledger import PLATFORM
+from apps.console.panels import Badge, Fact, Link, Panel
+from apps.console.registers.register import Register
+from apps.console.registers.states import in_list, job_badge
+from apps.events.models import Job
+from apps.events.states import ENDED
+from apps.tenants.models import Tenant
+
+
+class JobTenantFilter(SimpleListFilter):
+    """The tenants of this operator, and the platform's own work."""
+
+    title = gettext_lazy("tenant")
+    parameter_name = "tenant"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        rows = [(str(tenant.pk), tenant.name) for tenant in tenants_of(request).order_by("name")[:200]]
+        return [("none", _("Platform")), *rows]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        asked = dict(self.lookup_choices)
+        if self.value() not in asked:
+            return queryset
+        return queryset.filter(tenant_id=None if self.value() == "none" else self.value())
+
+
+class JobRegister(Register):
+    """Every job; those of the platform are a superuser's."""
+
+    about = gettext_lazy("Work in the background. A job survives a crash of its worker: another one takes it over.")
+    list_display = ("what", "status", "share", "attempt_shown", "who", "created_at", "finished_at")
+    list_filter = ("state", JobTenantFilter, "name")
+    search_fields = ("title", "name", "error")
+    ordering = ("-id",)
+    deeds = (RetryJob(), CancelJob())
+    record_template = "console/job.html"
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup in {"created_at__gte", "created_at__lt"} or super().lookup_allowed(lookup, value, request)
+
+    def narrowed(self, rows: QuerySet, request: HttpRequest) -> QuerySet:
+        return rows.filter(pk__in=jobs_of(request).values("pk"))
+
+    @display(description=gettext_lazy("Job"), ordering="title")
+    def what(self, row: Job) -> str:
+        return row.title
+
+    @display(description=gettext_lazy("State"), ordering="state")
+    def status(self, row: Job) -> Any:
+        return in_list(job_badge(row.state))
+
+    @display(description=gettext_lazy("Progress"))
+    def share(self, row: Job) -> str:
+        share = percent(row)
+        return "–" if share is None else f"{share} %"
+
+    @display(description=gettext_lazy("Attempt"))
+    def attempt_shown(self, row: Job) -> str:
+        return f"{row.attempt} / {row.max_attempts}"
+
+    @display(description=gettext_lazy("Asked for by"))
+    def who(self, row: Job) -> str:
+        return str(row.actor.get("label", ""))
+
+    def heading(self, row: Job) -> str:
+        return row.title
+
+    def badge(self, row: Job) -> Badge:
+        return job_badge(row.state)
+
+    def book(self, row: Job) -> str:
+        tenant = Tenant.objects.filter(pk=row.tenant_id).first() if row.tenant_id else None
+        return tenant.slug if tenant else PLATFORM
+
+    def context(self, request: HttpRequest, row: Job) -> dict[str, Any]:
+        over = row.state in ENDED
+        url = reverse("console:job_state", args=[row.pk])
+        return {"percent": percent(row), "over": over, "state_url": "" if over else url, "ends": ends(row)}
+
+    def panels(self, request: HttpRequest, row: Job) -> Sequence[Panel]:
+        tenant = Tenant.objects.filter(pk=row.tenant_id).first() if row.tenant_id else None
+        place: Any = _("Platform")
+        if tenant:
+            place = Link(tenant.name, reverse("console:tenants_tenant_change", args=[tenant.pk]))
+        facts = [
+            Fact(_("task"), row.name),
+            Fact(_("tenant"), place),
+            Fact(_("asked for by"), self.who(row)),
+            Fact(_("attempt"), self.attempt_shown(row)),
+            Fact(_("asked for"), row.created_at),
+            Fact(_("started"), row.started_at),
+            Fact(_("finished"), row.finished_at),
+            Fact(_("request"), row.request_id),
+        ]
+        result = [Fact(key, value) for key, value in (row.result or {}).items()]
+        panels = [Panel(_("Job"), facts=facts)]
+        if result:
+            panels.append(Panel(_("Result"), facts=result))
+        return panels
+
+
+def percent(row: Job) -> int | None:
+    """Progress in whole percent; None while the job has not said how much there is."""
+    if row.state == "done":
+        return 100
+    return min(100, row.done * 100 // row.total) if row.total else None
+
+
+def ends(row: Job) -> Link | None:
+    """The page of what the job has made, once it is there."""
+    slug = row.args.get("slug") if row.name == "tenants.provision" else None
+    pk = row.args.get("tenant_id") if row.name in {"tenants.export", "tenants.import"} else None
+    tenant = Tenant.objects.filter(slug=slug).first() if slug else Tenant.objects.filter(pk=pk).first() if pk else None
+    if tenant is None and row.tenant_id:
+        tenant = Tenant.objects.filter(pk=row.tenant_id).first()
+    if tenant is None:
+        return None
+    return Link(_("Go to %(name)s") % {"name": tenant.name}, reverse("console:tenants_tenant_change", args=[tenant.pk]))

@@ -1,0 +1,86 @@
+"""The console's admin site: operators only, on the platform's own host."""
+
+from collections.abc import Callable
+from typing import Any
+
+from csp.decorators import csp_update
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from unfold.sites import UnfoldAdminSite
+
+from apps.console.operator import is_operator
+from apps.console.pages import PAGES
+from apps.console.pages.dashboard import Dashboard
+from apps.console.pages.palette import palette
+from apps.console.pages.sign_in import SignIn
+from apps.console.stylesheet import stylesheet
+
+# The theme's Alpine evaluates the attributes of its templates; everything else stays as strict as elsewhere.
+SCRIPTS = {"script-src": ["'self'", "'unsafe-eval'"]}
+
+
+class ConsoleSite(UnfoldAdminSite):
+    """Django's admin with the console's pages; nobody but an operator gets past its door."""
+
+    index_title = _("Dashboard")
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Operators only; a member's session, or any session on a tenant's host, is refused."""
+        return is_operator(request)
+
+    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+        """Guard a page, and let the theme's scripts run on it."""
+        return csp_update(SCRIPTS)(super().admin_view(view, cacheable))
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """The pages of our own before those of the registered models."""
+        own = [path(page.route, self.admin_view(page.view.as_view(site=self)), name=page.name) for page in PAGES]
+        return [path("theme.css", stylesheet, name="stylesheet"), *own, *super().get_urls()]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """The frame's values; colours come as a stylesheet because the page's policy forbids inline ones."""
+        context = super().each_context(request)
+        return context | {
+            "colors": None,
+            "border_radius": None,
+            "styles": [reverse("console:stylesheet"), *context["styles"]],
+        }
+
+    @never_cache
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The dashboard."""
+        return Dashboard.as_view(site=self)(request)
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """What the palette finds: pages, and the tenants, hosts and people this operator may see."""
+        return palette(self, request)
+
+    @never_cache
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The sign-in of operators; whoever is one already goes on."""
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("console:index"))
+        return csp_update(SCRIPTS)(SignIn.as_view(site=self))(request)
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """End the session and go back to the sign-in."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        auth.logout(request)
+        return HttpResponseRedirect(reverse("console:login"))
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Django's form would write past the service; ours does not."""
+        return HttpResponseRedirect(reverse("console:own_password"))
+
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """There are no pages per application: the navigation goes by meaning."""
+        return HttpResponseRedirect(reverse("console:index"))
+
+
+console_site = ConsoleSite(name="console")
