@@ -1,10 +1,24 @@
 """The addresses of the API, the same on every host. The last one refuses whatever no door serves."""
 
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
-from apps.api import discovery, health
+from apps.api import discovery, health, i18n, jobs, search, security
+from apps.api.data import reading
+from apps.api.export.door import ExportDoor
+from apps.api.meta import doors as meta
+from apps.api.meta.saving import ObjectItemDoor
+from apps.api.openapi import doors as openapi
 
 V1 = "api/v1"
+
+
+def data_urls(prefix: str) -> list[object]:
+    """Return the addresses of records below `prefix`."""
+    return [
+        path(f"{prefix}/<str:name>/query", reading.QueryDoor.as_view()),
+        path(f"{prefix}/<str:name>/export", ExportDoor.as_view()),
+    ]
+
 
 urlpatterns = [
     path(".well-known/objectstack", discovery.WellKnownDoor.as_view()),
@@ -15,5 +29,28 @@ urlpatterns = [
     path(f"{V1}/discovery", discovery.DiscoveryDoor.as_view(), name="discovery"),
     path(f"{V1}/health", health.ProtocolHealthDoor.as_view()),
     path(f"{V1}/ready", health.ProtocolReadyDoor.as_view()),
+    path(f"{V1}/openapi.json", openapi.SchemaDoor.as_view(), name="openapi"),
+    path(f"{V1}/docs", openapi.DocsDoor.as_view(), name="api-docs"),
+    path(f"{V1}/auth/", include("apps.api.auth.urls")),
+    path(f"{V1}/keys", include("apps.api.auth.key_urls")),
+    *data_urls(f"{V1}/data"),
+    path(f"{V1}/search", search.SearchDoor.as_view()),
+    path(f"{V1}/security/explain", security.ExplainDoor.as_view()),
+    path(f"{V1}/meta", meta.TypesDoor.as_view()),
+    path(f"{V1}/meta/types", meta.TypesDoor.as_view()),
+    path(f"{V1}/meta/object/<str:name>", ObjectItemDoor.as_view()),
+    path(f"{V1}/meta/<str:kind>", meta.ItemsDoor.as_view()),
+    path(f"{V1}/meta/<str:kind>/<str:name>", meta.ItemDoor.as_view()),
+    path(f"{V1}/ui/view/<str:name>/<str:kind>", meta.ViewDoor.as_view()),
+    path(f"{V1}/i18n/locales", i18n.LocalesDoor.as_view()),
+    path(f"{V1}/i18n/labels/<str:name>/<str:locale>", i18n.LabelsDoor.as_view()),
+    path(f"{V1}/i18n/translations/<str:locale>", i18n.TranslationsDoor.as_view()),
+    path(f"{V1}/jobs", jobs.JobsDoor.as_view()),
+    path(f"{V1}/jobs/<str:job_id>", jobs.JobDoor.as_view()),
+    path(f"{V1}/jobs/<str:job_id>/cancel", jobs.CancelJobDoor.as_view()),
+    path(f"{V1}/jobs/<str:job_id>/retry", jobs.RetryJobDoor.as_view()),
+    # The addresses of ObjectOS, for its clients: the same doors.
+    *data_urls("api/data"),
+    path("api/metadata/<str:name>", meta.MetadataAliasDoor.as_view()),
     re_path(r"^api(?:/.*)?$", discovery.MissingDoor.as_view()),
 ]

@@ -107,6 +107,26 @@ def identify(request: HttpRequest) -> Identity | None:
     return identify_at(place_of(request), shown)
 
 
+def recall(request: HttpRequest) -> Identity | None:
+    """Return who sends the request as this process last saw it, without a statement; None: ask `identify`.
+
+    Whoever uses it must compare `clock` and `platform_clock` with those of the read that follows, and ask
+    `identify` when either has moved.
+    """
+    shown = shown_by(request)
+    if shown is None or request.META.get("HTTP_X_TENANT"):
+        return None
+    place = place_of(request)
+    slot = grants.slot_of(shown)
+    kept = cache.grant(slot)
+    if kept is None or _expired(kept[2]) or seen.is_due(kept[2]):
+        return None
+    clock, platform_clock, grant = kept
+    if grant.tenant is None or (place.tenant and place.tenant.id != grant.tenant.id):
+        return None
+    return _identity(grant, place, shown, clock, platform_clock) if _fits(grant, place, shown) else None
+
+
 def identify_at(place: Place, shown: Shown) -> Identity | None:
     """Return who shows `shown` at `place`; see `identify`. Cookies of other hosts and tenants give None."""
     slot = grants.slot_of(shown)

@@ -14,7 +14,7 @@ from apps.identity.models import Membership, MembershipState, Role, User
 from apps.tenants.models import Tenant
 
 OPERATE = "tenants.operate_tenant"
-SCOPE = "members:write"
+SCOPES = frozenset({"*", "members:*", "members:write"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def may_manage_members(by: Actor, tenant_id: UUID) -> Answer:
     """Tell whether `by` may manage the members of a tenant; the role is read anew, not taken from the actor."""
     if by.kind == "system":
         return Allowed(Role.OWNER)
-    if by.scopes is not None and not by.scopes & {SCOPE, "*"}:
+    if by.scopes is not None and not by.scopes & SCOPES:
         return Denied(_("This key lacks the scope members:write."))
     user = User.objects.filter(pk=by.user_id, is_active=True).first() if by.user_id else None
     if user is None:

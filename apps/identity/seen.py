@@ -21,9 +21,9 @@ _written: OrderedDict[UUID, float] = OrderedDict()
 
 def touch(grant: Grant) -> None:
     """Note the use of a credential, unless this process or another one did so within the last minute."""
-    now = time.monotonic()
-    if now - _written.get(grant.credential_id, -EVERY) < EVERY:
+    if not is_due(grant):
         return
+    now = time.monotonic()
     with _lock:
         _written[grant.credential_id] = now
         while len(_written) > SIZE:
@@ -37,6 +37,11 @@ def touch(grant: Grant) -> None:
             return
         if old is None or stamp - old >= timedelta(seconds=EVERY):
             model.objects.filter(id=grant.credential_id).update(**{column: stamp})
+
+
+def is_due(grant: Grant) -> bool:
+    """Tell whether this process has not noted the credential's use within the last minute."""
+    return time.monotonic() - _written.get(grant.credential_id, -EVERY) >= EVERY
 
 
 def forget() -> None:

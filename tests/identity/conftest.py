@@ -48,7 +48,11 @@ def asking() -> Callable[..., HttpRequest]:
         cookie: str | None = None,
         x_tenant: str | None = None,
     ) -> HttpRequest:
-        headers = {"Authorization": f"Bearer {bearer}" if bearer else None, "x-api-key": key, "X-Tenant": x_tenant}
+        headers = {
+            "Authorization": f"Bearer {bearer}" if bearer else None,
+            "x-api-key": key,
+            "X-Tenant": x_tenant,
+        }
         headers |= {"Host": f"{tenant.slug}.localhost" if tenant else "localhost"}
         request = RequestFactory().get("/api/v1/data", headers={k: v for k, v in headers.items() if v})
         if cookie:

@@ -51,7 +51,9 @@ def web(people, at):
     def make(tenant, name="sales"):
         with tenant_scope(tenant):
             user = people.users[f"{name}@{tenant.slug}"]
-            return sessions.open_session(user=user, place=at(tenant), tenant=tenant, kind=Session.Kind.WEB).token
+            return sessions.open_session(
+                user=user, place=at(tenant), tenant=tenant, kind=Session.Kind.WEB
+            ).token
 
     return make
 
@@ -82,7 +84,9 @@ def test_nobody_without_a_credential(acme, asking):
 
 
 @pytest.mark.parametrize("kind", ["session", "key", "access"])
-def test_a_credential_of_one_tenant_is_refused_at_the_other(acme, globex, people, token, key, asking, at, kind):
+def test_a_credential_of_one_tenant_is_refused_at_the_other(
+    acme, globex, people, token, key, asking, at, kind
+):
     email = people.email("sales")
     secret = {
         "session": lambda: token(acme),
@@ -148,7 +152,9 @@ def test_without_the_clock_an_ended_session_would_live_on_in_the_cache(acme, tok
     identity = resolve.identify(asking(acme, bearer=bearer))
     with tenant_scope(acme):
         Session.objects.filter(pk=identity.credential_id).update(ended_at=timezone.now())
-    assert resolve.identify(asking(acme, bearer=bearer)) is not None  # the negative control: nobody moved the clock
+    assert (
+        resolve.identify(asking(acme, bearer=bearer)) is not None
+    )  # the negative control: nobody moved the clock
     with tenant_scope(acme):
         bump(acme.id)
     refused("INVALID_TOKEN", resolve.identify, asking(acme, bearer=bearer))
@@ -185,7 +191,9 @@ def test_suspension_and_removal_close_every_door(fresh_tenant, people, at, askin
     with tenant_scope(fresh_tenant):
         members.remove(user_id=row.user_id, by=SYSTEM)
         members.join(user=row.user, role="member", by=SYSTEM, tenant=fresh_tenant)
-    assert refused_status(asking(fresh_tenant, bearer=key)) == 401  # nothing comes back with a second membership
+    assert (
+        refused_status(asking(fresh_tenant, bearer=key)) == 401
+    )  # nothing comes back with a second membership
 
 
 def refused_status(request):
@@ -202,7 +210,9 @@ def test_expiry_idleness_and_closed_accounts(acme, people, token, key, asking):
     assert resolve.identify(asking(acme, key=made.key)).expires_at == soon
     with tenant_scope(acme):
         ApiKey.objects.filter(pk=made.row.id).update(expires_at=timezone.now() - timedelta(seconds=1))
-        Session.objects.filter(pk=identity.credential_id).update(last_seen_at=timezone.now() - timedelta(days=4))
+        Session.objects.filter(pk=identity.credential_id).update(
+            last_seen_at=timezone.now() - timedelta(days=4)
+        )
         bump(acme.id)
     refused("INVALID_API_KEY", resolve.identify, asking(acme, key=made.key))
     refused("INVALID_TOKEN", resolve.identify, asking(acme, bearer=bearer))

@@ -57,6 +57,12 @@ def change_password(*, by: Actor, current: str, new: str, session_id: UUID | Non
 
 
 @transaction.atomic
+def end_sessions(*, by: Actor, keep: UUID | None = None) -> None:
+    """End the own sessions in every tenant; `keep` is the one that stays, if any."""
+    end_everywhere(user=_self(by), by=by, keep=keep, reason="ended everywhere")
+
+
+@transaction.atomic
 def request_reset(*, email: str, place: Place) -> None:
     """Queue the mail with a link for a new password; says nothing about whether the address is known."""
     account = normalize_email(email)

@@ -22,7 +22,7 @@ from apps.identity.credential import KEY_MARK
 from apps.identity.models import ApiKey, Membership, MembershipState
 from apps.identity.secrets import digest, new_token
 
-SCOPE = re.compile(r"[a-z][a-z_]{1,30}:(?:read|write|\*)|\*")
+SCOPE = re.compile(r"[a-z][a-z0-9_]{1,62}:(?:read|write|\*)|\*")
 EVERYTHING = "*"
 NAME_LENGTH = 100
 PREFIX_LENGTH = 8
@@ -65,6 +65,7 @@ def create_key(
 def revoke_key(*, key_id: UUID, by: Actor) -> None:
     """Revoke an own key, or any key of the tenant for who manages its members; 404 for others."""
     tenant = current_tenant()
+    require_scope(by, "keys:write", action="api_key.revoked")
     row = ApiKey.objects.filter(pk=key_id, tenant=tenant.id, revoked_at=None).first()
     mine = row is not None and row.user_id == by.user_id
     if row is None or not (mine or rules.may_manage_members(by, tenant.id)):
@@ -83,6 +84,14 @@ def revoke_keys_of(*, user_id: UUID, by: Actor) -> None:
         row.save(update_fields=["revoked_at"])
         ledger.record("api_key.revoked", by=by, target=f"api_key:{row.id}", details={"prefix": row.prefix})
     bump(tenant.id)
+
+
+def require_scope(by: Actor, scope: str, *, action: str) -> None:
+    """Refuse a key that lacks `scope` (`<area>:<verb>`); members and operators have all."""
+    area, _separator, verb = scope.partition(":")
+    enough = {"*", f"{area}:*", f"{area}:write", scope} if verb == "read" else {"*", f"{area}:*", scope}
+    if by.scopes is not None and not by.scopes & enough:
+        rules.refuse(_("This key lacks the scope %(scope)s.") % {"scope": scope}, by=by, action=action)
 
 
 def _is_member(by: Actor, tenant_id: UUID) -> bool:
