@@ -19,7 +19,7 @@ from apps.core.scope import platform_scope, tenant_scope
 from apps.tenants import lifecycle
 from apps.tenants.models import Host, Plan, Tenant
 from apps.tenants.queries import tenant_by_slug
-from apps.tenants.schemas import migrations_version, replay, schema_of, template_ddl
+from apps.tenants.schemas import migrations_version, note_migrations, replay, schema_of, template_ddl
 from apps.tenants.states import State
 
 logger = logging.getLogger("aibos.tenants")
@@ -132,6 +132,7 @@ def build(
                 statements = template_ddl()
                 with tenant_scope(tenant.ref):
                     replay(tenant.schema_name, tenant.id, statements)
+                    note_migrations(tenant.schema_name)
                     for done, (_name, step) in enumerate(steps.items(), start=1):
                         tell(done, total, step.title)
                         step.run(tenant, seed, by)

@@ -134,6 +134,16 @@ def replay(schema: str, tenant_id: UUID, statements: list[str], *, walls: bool =
         build_walls(schema, tenant_id)
 
 
+def note_migrations(schema: str) -> None:
+    """Write into a replayed schema which migrations its tables amount to: the template's."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            sql.SQL("INSERT INTO {} (app, name, applied) SELECT app, name, now() FROM {} ORDER BY id").format(
+                sql.Identifier(schema, "django_migrations"), sql.Identifier(TEMPLATE, "django_migrations")
+            )
+        )
+
+
 def save_template() -> None:
     """Keep the template's statements for the migrations of now; the owner's login calls it."""
     with connections["default"].cursor() as cursor:
