@@ -100,7 +100,11 @@ class Aside:
 
     def _give_up(self, note: bytes, error: BaseException) -> None:
         logger.critical(
-            "%s: not written (%s: %s): %s", self._name, type(error).__name__, error, note.decode("utf-8", "replace")
+            "%s: not written (%s: %s): %s",
+            self._name,
+            type(error).__name__,
+            error,
+            note.decode("utf-8", "replace"),
         )
 
 

@@ -7,10 +7,10 @@ from apps.core.health import Finding, check
 from apps.core.scope import platform_scope
 
 LATE, FAR_TOO_LATE = 5.0, 60.0
+# Transaction ids are the server's: one that stays open in another database holds up the ledgers as well.
 LONGEST = """
 SELECT pid, extract(epoch FROM clock_timestamp() - xact_start) FROM pg_stat_activity
-WHERE backend_xid IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid()
-ORDER BY xact_start LIMIT 1
+WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY backend_xid::text::bigint LIMIT 1
 """
 
 
@@ -30,7 +30,7 @@ def ledger_lag() -> Finding:
         return Finding("failed", f"{len(lag.broken)} ledger(s) stand still; {first}: {error}", figures)
     if lag.seconds < LATE:
         return Finding("ok", f"{lag.waiting} entries wait, the oldest for {lag.seconds:.1f} s.", figures)
-    cause = f" A transaction of process {holder[0]} is open for {float(holder[1]):.0f} s." if holder else ""
+    cause = f" The transaction of the database's process {holder[0]} is open." if holder else ""
     cure = cause or " Is the sequencer running?"
     status = "failed" if lag.seconds >= FAR_TOO_LATE else "degraded"
     return Finding(status, f"The oldest unchained entry is {lag.seconds:.0f} s old.{cure}", figures)

@@ -37,7 +37,6 @@ class Pending(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["tenant_id", "xid", "id"], name="audit_pending_order"),
-            models.Index(fields=["tenant_id", "target"], name="audit_pending_target"),
         ]
 
     def __str__(self) -> str:
@@ -79,7 +78,9 @@ class Entry(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["target", "id"], name="audit_entry_target", condition=Q(target__isnull=False)),
+            models.Index(
+                fields=["target", "id"], name="audit_entry_target", condition=Q(target__isnull=False)
+            ),
             models.Index(fields=["actor", "id"], name="audit_entry_actor"),
         ]
 

@@ -158,4 +158,6 @@ def _table() -> sql.Identifier:
 
 def _ours() -> sql.Composable:
     tenant = current_scope().tenant
-    return sql.SQL("tenant_id = {}").format(sql.Literal(tenant.id)) if tenant else sql.SQL("tenant_id IS NULL")
+    return (
+        sql.SQL("tenant_id = {}").format(sql.Literal(tenant.id)) if tenant else sql.SQL("tenant_id IS NULL")
+    )

@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import Error, InterfaceError, OperationalError, connections
+import psycopg
+from django.db import Error, connections
 from psycopg import sql
 
 from apps.audit import directory
@@ -68,6 +69,12 @@ ON CONFLICT (tenant_id) DO UPDATE SET error = excluded.error
 """
 
 
+def lost_connection() -> bool:
+    """Return whether the database is gone, rather than one statement refused."""
+    raw = connections["default"].connection
+    return raw is None or raw.closed
+
+
 class LedgerBroken(RuntimeError):  # noqa: N818
     """A ledger that cannot be continued; the others go on."""
 
@@ -106,9 +113,9 @@ class Sequencer:
             try:
                 done += self._advance(tenant_id, refs.get(tenant_id))
                 self._shunned.pop(key, None)
-            except (OperationalError, InterfaceError):
-                raise
-            except (Error, LedgerBroken) as error:
+            except (Error, psycopg.Error, LedgerBroken) as error:
+                if lost_connection():
+                    raise
                 self._shunned[key] = now + PENANCE
                 self._report(key, error)
         return done
@@ -119,7 +126,7 @@ class Sequencer:
         while not stop.is_set():
             try:
                 pause = FAST if self.run_once() else min(pause * 2, SLOW)
-            except (OperationalError, InterfaceError):
+            except (Error, psycopg.Error):
                 logger.warning("The sequencer lost its database; it tries again.", exc_info=True)
                 connections["default"].close()
                 pause = 1.0
@@ -139,7 +146,9 @@ class Sequencer:
                 return 0
             links = _chain(tenant_id or NIL, head, rows)
             columns = [links.ids, links.seqs, links.hashes, links.prevs, links.actors, links.times, links.ids]
-            cursor.execute(MOVE.format(entry=sql.Identifier(ref.schema if ref else "public", "audit_entry")), columns)
+            cursor.execute(
+                MOVE.format(entry=sql.Identifier(ref.schema if ref else "public", "audit_entry")), columns
+            )
             if cursor.rowcount != len(rows):
                 msg = f"{len(rows)} entries were to be linked, {cursor.rowcount} were."
                 raise LedgerBroken(msg)

@@ -127,7 +127,9 @@ def _compare(  # noqa: PLR0913 - the columns of one row
         if column != body_value:
             shown = instant(column) if isinstance(column, dt.datetime) else column
             return BadEntry(
-                seq, "columns disagree", f"Entry {seq}: the column {name} says {shown!r}, the content {body_value!r}."
+                seq,
+                "columns disagree",
+                f"Entry {seq}: the column {name} says {shown!r}, the content {body_value!r}.",
             )
     return None
 

@@ -53,7 +53,9 @@ class Bell:
                 current_app.send_task(TASK, args=[str(job_id)], retry=False, ignore_result=True)
             except Exception as error:  # noqa: BLE001 - a broker has many ways to be dead
                 silent_until = time.monotonic() + SULK
-                logger.warning("Nobody hears the bell (%s: %s); the sweeper rings later.", type(error).__name__, error)
+                logger.warning(
+                    "Nobody hears the bell (%s: %s); the sweeper rings later.", type(error).__name__, error
+                )
 
 
 bell = Bell()

@@ -62,7 +62,9 @@ def claim(lease: float = LEASE) -> Claim | None:
     with platform_scope("work: claim a job"), connections["default"].cursor() as cursor:
         cursor.execute(TURNS)
         for (tenant_id,) in cursor.fetchall():
-            whose = sql.SQL("IS NULL") if tenant_id is None else sql.SQL("= {}").format(sql.Literal(tenant_id))
+            whose = (
+                sql.SQL("IS NULL") if tenant_id is None else sql.SQL("= {}").format(sql.Literal(tenant_id))
+            )
             cursor.execute(CLAIM.format(whose=whose), [lease])
             if row := cursor.fetchone():
                 return _claimed(row, lease)

@@ -60,7 +60,9 @@ def get(job_id: UUID) -> JobView:
 def counts() -> dict[str, int]:
     """Return how many jobs of the scope are in each state; states without jobs are 0."""
     where, params = _scope_condition(None)
-    statement = sql.SQL("SELECT state, count(*) FROM public.events_job WHERE {} GROUP BY 1").format(_and(where))
+    statement = sql.SQL("SELECT state, count(*) FROM public.events_job WHERE {} GROUP BY 1").format(
+        _and(where)
+    )
     with connections["default"].cursor() as db:
         db.execute(statement, params)
         return dict.fromkeys(JobState.values, 0) | dict(db.fetchall())

@@ -140,7 +140,9 @@ def _fail(taken: Claim, error: Exception) -> None:
     wait = 0.0 if final else back_off(taken.run.attempt)
     cause = str(error) if isinstance(error, Refused | Problem) else f"{type(error).__name__}: {error}"
     trace = "".join(traceback.format_exception(error))[-TRACE_ROOM:]
-    logger.log(logging.ERROR if final else logging.WARNING, "Job %s (%s) failed: %s", taken.id, taken.name, cause)
+    logger.log(
+        logging.ERROR if final else logging.WARNING, "Job %s (%s) failed: %s", taken.id, taken.name, cause
+    )
     try:
         _write_failure(taken, cause, trace, final=final, wait=wait)
     except Error:
@@ -181,5 +183,3 @@ def back_off(attempt: int) -> float:
     """Return the seconds to wait after that many attempts: doubling, capped at an hour, half of it by chance."""
     longest = min(BACK_OFF * 2 ** (attempt - 1), LONGEST_WAIT)
     return longest / 2 + random.random() * longest / 2  # noqa: S311 - spreads load, guards nothing
-
-

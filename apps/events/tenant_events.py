@@ -29,5 +29,10 @@ class Herald(Listener):
         )
 
 
-register(*[EventType(f"tenant.{verb}", f"A tenant was {verb}.", SCHEMA) for verb in ("created", "imported", *VERBS.values())])
+register(
+    *[
+        EventType(f"tenant.{verb}", f"A tenant was {verb}.", SCHEMA)
+        for verb in ("created", "imported", *VERBS.values())
+    ]
+)
 listeners.register("events", Herald())

@@ -10,11 +10,12 @@ import pytest
 from django.core.management import call_command
 from psycopg import sql
 
-from apps.audit import ledger, sequencer
+from apps.audit import ledger
 from apps.audit.chain import GENESIS, link, prefix_of
 from apps.audit.verify import verify, verify_all
 from apps.core.actor import SYSTEM
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
+from tests.audit.settling import settle
 
 LENGTH = 20
 
@@ -25,7 +26,7 @@ def book(fresh_tenant: TenantRef) -> TenantRef:
     with tenant_scope(fresh_tenant):
         for number in range(LENGTH):
             ledger.record("lead.created", by=SYSTEM, target=f"crm_lead:{number}", after={"number": number})
-    sequencer.run_until_empty()
+    settle()
     return fresh_tenant
 
 
@@ -57,8 +58,10 @@ class Attack:
 
 
 def edit_body(attack: Attack) -> tuple[int, str]:
-    attack.run("UPDATE {} SET body = convert_to(replace(convert_from(body, 'UTF8'), 'created', 'deleted'), 'UTF8')"
-               " WHERE seq = 5")
+    attack.run(
+        "UPDATE {} SET body = convert_to(replace(convert_from(body, 'UTF8'), 'created', 'deleted'), 'UTF8')"
+        " WHERE seq = 5"
+    )
     return 5, "altered body"
 
 
@@ -183,7 +186,7 @@ def test_the_chain_holds_while_it_grows(book: TenantRef) -> None:
         ledger.record("lead.created", by=SYSTEM)
     waiting = verify(book)
     assert (waiting.ok, waiting.entries, waiting.pending) == (True, before.entries, 1)
-    sequencer.run_until_empty()
+    settle()
     after = verify(book)
     assert (after.ok, after.entries, after.pending) == (True, before.entries + 1, 0)
     assert after.head != before.head
@@ -206,7 +209,7 @@ def test_the_command_ends_with_one_when_an_entry_is_bad(
 def test_all_ledgers_are_verified_one_by_one(book: TenantRef, acme: TenantRef) -> None:
     with platform_scope("test"):
         ledger.record("plan.created", by=SYSTEM)
-    sequencer.run_until_empty()
+    settle()
     verdicts = {verdict.ledger: verdict for verdict in verify_all()}
     assert {"platform", "acme", "globex", book.slug} <= verdicts.keys()
     assert all(verdict.ok for verdict in verdicts.values())

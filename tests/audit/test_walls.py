@@ -5,11 +5,12 @@ import pytest
 from django.db import connections
 from psycopg import sql
 
-from apps.audit import ledger, sequencer
+from apps.audit import ledger
 from apps.core.actor import SYSTEM
 from apps.core.db.owner import owner_session
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 from apps.tenants.schemas import TEMPLATE
+from tests.audit.settling import settle
 
 CHANGES = ["UPDATE {} SET action = 'x.y'", "DELETE FROM {}", "TRUNCATE {}"]
 
@@ -21,7 +22,7 @@ def chained(acme: TenantRef) -> TenantRef:
         ledger.record("lead.created", by=SYSTEM)
     with platform_scope("test"):
         ledger.record("plan.created", by=SYSTEM)
-    sequencer.run_until_empty()
+    settle()
     return acme
 
 
@@ -44,9 +45,13 @@ def test_nobody_changes_what_is_chained(chained: TenantRef, change: str, owner: 
 def test_the_trigger_is_what_stops_the_owner(chained: TenantRef, superuser_url: str) -> None:
     """Negative control: with the trigger off the same statement changes a row."""
     with psycopg.connect(superuser_url) as attacker:
-        attacker.execute(sql.SQL("ALTER TABLE {}.audit_entry DISABLE TRIGGER USER").format(sql.Identifier(chained.schema)))
+        attacker.execute(
+            sql.SQL("ALTER TABLE {}.audit_entry DISABLE TRIGGER USER").format(sql.Identifier(chained.schema))
+        )
         done = attacker.execute(
-            sql.SQL("UPDATE {}.audit_entry SET action = 'x.y' WHERE seq = 1").format(sql.Identifier(chained.schema))
+            sql.SQL("UPDATE {}.audit_entry SET action = 'x.y' WHERE seq = 1").format(
+                sql.Identifier(chained.schema)
+            )
         )
         assert done.rowcount == 1
         attacker.rollback()
@@ -84,5 +89,3 @@ def test_template_and_tenant_are_sealed_alike(chained: TenantRef, superuser_url:
 
 def _scope(tenant: TenantRef, schema: str) -> "object":
     return tenant_scope(tenant) if schema == "tenant" else platform_scope("test")
-
-

@@ -36,7 +36,6 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(fields=["tenant_id", "xid", "id"], name="audit_pending_order"),
-                    models.Index(fields=["tenant_id", "target"], name="audit_pending_target"),
                 ]
             },
         ),

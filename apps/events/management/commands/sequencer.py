@@ -24,7 +24,9 @@ class Command(BaseCommand):
             linked, relay, relayed = run_until_empty(), Relay(), 0
             while done := relay.run_once():
                 relayed += done
-            self.stdout.write(f"{linked} entries chained, {relayed} events relayed, {sweep()} leases taken back.")
+            self.stdout.write(
+                f"{linked} entries chained, {relayed} events relayed, {sweep()} leases taken back."
+            )
             return
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
