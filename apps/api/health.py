@@ -4,6 +4,7 @@ import time
 from http import HTTPStatus
 from typing import ClassVar
 
+from django.conf import settings
 from django.http import HttpResponse
 
 from apps.api import answers
@@ -12,7 +13,8 @@ from apps.api.contract import OBJECT, describe, shape
 from apps.api.discovery import OpenDoor, moment, product_version
 from apps.api.door import NONE, Door
 from apps.core import health
-from apps.core.errors import PermissionDenied
+from apps.core.errors import NotFound, PermissionDenied
+from apps.tenants.middleware import hosts
 
 _STARTED = time.monotonic()
 _PLAIN = {"type": "string", "enum": ["ok", "degraded", "failed"]}
@@ -70,6 +72,23 @@ class DiagnosisDoor(Door):
         }
         status = HTTPStatus.SERVICE_UNAVAILABLE if worst == "failed" else HTTPStatus.OK
         return answers.send(body, status=status)
+
+
+class ServedHostDoor(OpenDoor):
+    """`GET /healthz/host?domain=`: whether a certificate may be asked for that host; the front door's question.
+
+    200 for the console's hosts and those of active tenants, else 404; visiting the host tells as much.
+    """
+
+    undocumented: ClassVar[bool] = True
+
+    def get(self, call: Call) -> HttpResponse:
+        domain = call.request.GET.get("domain", "").lower().rstrip(".")
+        ours = domain in settings.PLATFORM_HOSTS or domain in settings.EXTRA_PLATFORM_HOSTS
+        tenant = None if ours or not domain else hosts.get(domain)
+        if ours or (tenant is not None and tenant.serves):
+            return answers.send({"status": "ok"})
+        raise NotFound("No tenant is served at this host.")
 
 
 class ProtocolHealthDoor(OpenDoor):

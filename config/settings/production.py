@@ -10,7 +10,7 @@ for _name in ("SECRET_KEY", "DATABASE_URL", "DATABASE_OWNER_URL"):
         raise ImproperlyConfigured(f"{_name} must be set in production; see .env.example.")  # noqa: TRY003, EM102
 
 SECURE_SSL_REDIRECT = True
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^healthz/host$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
