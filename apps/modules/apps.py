@@ -1,3 +1,7 @@
+"""The application's registration."""
+
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -6,3 +10,8 @@ class ModulesConfig(AppConfig):
     label = "modules"
     placement = "public"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Fill the registries below; the models are loaded only now."""
+        import_module("apps.modules.facts").declare()
+        import_module("apps.modules.jobs")

@@ -182,7 +182,7 @@ FIELD_KEYS: Mapping[str, Key] = {
         TESTS + "test_searchable_fields",
     ),
     "sortable": Key(
-        "sortable", boolean, "May order a list.", "apps.objects.query.parse:parse_sort",
+        "sortable", boolean, "May order a list.", "apps.objects.query.reading:order",
         "tests/objects/test_query.py::test_unsortable_field_is_refused",
     ),
     "externalId": Key(

@@ -22,17 +22,18 @@ def load_yaml(text: str, file: str = "object.yml", *, module: str | None = None)
     Raises `DefinitionErrors` with every fault at once. With `module` the name must carry its prefix.
     """
     spot, faults = read_tree(text, file)
-    return _load(spot, file, module, faults)
+    return load_tree(spot, file, module=module, faults=faults)
 
 
 def load_body(body: Mapping[str, Any], file: str = "", *, module: str | None = None) -> ObjectDef:
     """Return the object of plain JSON values in the same keys as YAML."""
-    return _load(from_plain(dict(body)), file, module)
+    return load_tree(from_plain(dict(body)), file, module=module)
 
 
-def _load(
-    spot: Spot, file: str, module: str | None, faults: Iterable[DefinitionError] = ()
+def load_tree(
+    spot: Spot, file: str, *, module: str | None = None, faults: Iterable[DefinitionError] = ()
 ) -> ObjectDef:
+    """Return the object of a tree already read, so that faults keep their lines."""
     reading = Reading(file)
     reading.errors.extend(faults)
     definition = read_object(reading, spot, module=module)

@@ -68,11 +68,11 @@ ENABLE_KEYS: Mapping[str, Key] = {
         TESTS + "test_searchable_fields",
     ),
     "apiEnabled": Key(
-        "api_enabled", boolean, "Served under /api/v1/data.", "apps.api.data:allowed",
+        "api_enabled", boolean, "Served under /api/v1/data.", "apps.api.data.access:served_object",
         "tests/api/test_data.py::test_api_can_be_switched_off",
     ),
     "apiMethods": Key(
-        "api_methods", items(choice(*API_METHODS)), "The methods served.", "apps.api.data:allowed",
+        "api_methods", items(choice(*API_METHODS)), "The methods served.", "apps.api.data.access:served_object",
         "tests/api/test_data.py::test_api_methods",
     ),
 }

@@ -1,0 +1,36 @@
+"""What modules add to the registries below: events, jobs' and keys' names, a step of opening a tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.core.actor import Actor
+from apps.events.registry import EventType, register
+from apps.modules.install import add_demo, install
+from apps.modules.manifest import AUTHOR_KEYS, MANIFEST_KEYS
+from apps.objects.parse.declare import declare_shapes
+from apps.tenants import provision
+from apps.tenants.models import Tenant
+
+TEXT = {"type": "string"}
+DATA = {"type": "object", "required": ["module", "version"], "properties": {"module": TEXT, "version": TEXT}}
+
+
+def declare() -> None:
+    """Fill the registries; called once, when the applications are ready."""
+    register(
+        EventType("module.installed", "A tenant installed a module.", DATA),
+        EventType("module.upgraded", "A tenant's module came to another version.", DATA),
+        EventType("module.uninstalled", "A tenant removed a module.", DATA),
+    )
+    declare_shapes({"module": MANIFEST_KEYS, "module.author": AUTHOR_KEYS})
+    provision.steps.register("modules", provision.Step("Modules", install_ordered))
+
+
+def install_ordered(tenant: Tenant, seed: Mapping[str, Any], by: Actor) -> None:
+    """Install the modules that an order names (`seed["modules"]`), with demo records if it asks (`seed["demo"]`)."""
+    for module in seed.get("modules", ()):
+        install(module, by=by)
+        if seed.get("demo"):
+            add_demo(module, by=by)
