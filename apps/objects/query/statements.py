@@ -16,7 +16,8 @@ SHAPES = {"day": "YYYY-MM-DD", "week": 'IYYY-"W"IW', "month": "YYYY-MM", "quarte
 def page(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
     """Return the statement of a page: one row a record (JSON text), then total and place where asked for."""
     total = _total(compiler, obj, shape) if shape.count in ("exact", "capped") else None
-    columns = compiler.columns(obj, R, shape.fields, shape.expand)
+    fields = tuple(obj.all_fields) if shape.deleted and shape.fields is None else shape.fields
+    columns = compiler.columns(obj, R, fields, shape.expand)
     conditions = [compiler.conditions(obj, shape, R)]
     if shape.after is not None:
         conditions.append(cursor.after_sql(obj, shape, R, compiler.params))

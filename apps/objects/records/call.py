@@ -1,0 +1,129 @@
+"""One call of a record service: tenant, definitions, rights and actor, and the way to run a statement."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import transaction
+
+from apps.audit import ledger
+from apps.core.actor import Actor
+from apps.core.db import fast
+from apps.core.errors import PermissionDenied
+from apps.core.scope import TenantRef, current_tenant, scope_of, tenant_scope
+from apps.objects import catalog
+from apps.objects.catalog import Catalog
+from apps.objects.definitions import ObjectDef
+from apps.objects.kinds import AcceptContext, kind_of
+from apps.objects.query import plans, refusals
+from apps.objects.query.compiler import Compiler
+from apps.objects.query.plans import View
+from apps.objects.query.run import as_id
+from apps.objects.records.faults import problem_of
+from apps.permissions.access import Access, access_for
+from apps.permissions.rights import Denied, Operation
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one service call works with; `now` is cut to milliseconds, as every instant here is."""
+
+    tenant: TenantRef
+    catalog: Catalog
+    access: Access
+    obj: ObjectDef
+    by: Actor
+    zone: dt.tzinfo | None = None
+    now: dt.datetime = field(default_factory=lambda: milliseconds(dt.datetime.now(dt.UTC)))
+
+    @property
+    def context(self) -> AcceptContext:
+        """What kinds may know while they judge a value."""
+        return AcceptContext(self.access.user_id, self.zone, self.now)
+
+    @property
+    def user_id(self) -> UUID | None:
+        return self.access.user_id
+
+    def on(self, obj: ObjectDef) -> "Call":
+        """Return the same call on another object."""
+        return Call(self.tenant, self.catalog, self.access, obj, self.by, self.zone, self.now)
+
+    def run(self, text: bytes, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Run a statement in the transaction; what the database refuses becomes a `Problem`."""
+        try:
+            return fast.read(self.tenant, text, params).rows
+        except psycopg.Error as error:
+            problem = problem_of(self.obj, error)
+            if problem is None:
+                raise
+            raise problem from error
+
+    def view(self) -> View:
+        """Return the view that compiled statements are kept by."""
+        return View(self.tenant, self.catalog, self.access)
+
+    def compiler(self) -> Compiler:
+        """Return a fresh compiler."""
+        return plans.compiler(self.view())
+
+    def target(self, record_id: Any) -> str:
+        """Return how the ledger and events name a record."""
+        return f"{self.obj.name}:{record_id}"
+
+    def require(self, op: Operation, record_id: Any = None) -> None:
+        """Refuse, and write the refusal into the ledger, unless the object's bit allows `op`."""
+        answer = self.access.can(op, self.obj)
+        if isinstance(answer, Denied):
+            self.deny(op, answer.reason, record_id)
+
+    def deny(self, op: str, reason: str, record_id: Any = None) -> None:
+        """Write the refusal into the ledger and raise 403."""
+        target = self.target(record_id) if record_id else f"object:{self.obj.name}"
+        ledger.denied(f"{self.obj.name}.{op}", by=self.by, reason=reason, target=target)
+        raise PermissionDenied(reason, details={"object": self.obj.name})
+
+    def id_of(self, raw: Any) -> UUID:
+        """Return a record's id; what cannot be one is a record that does not exist."""
+        return as_id(self.obj, raw)
+
+
+def milliseconds(moment: dt.datetime) -> dt.datetime:
+    """Return the instant cut to milliseconds: what the wire shows is what is stored."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+@contextmanager
+def opened(name: str, *, by: Actor, tenant: TenantRef | None, zone: dt.tzinfo | None = None) -> Iterator[Call]:
+    """Open the transaction of one call: a savepoint in the scope in force, else the tenant's own scope."""
+    here = tenant or current_tenant()
+    scope = scope_of()
+    if scope is not None and scope.tenant is not None and scope.tenant.id == here.id:
+        with transaction.atomic():
+            yield _call(name, here, by, zone)
+        return
+    with tenant_scope(here):
+        yield _call(name, here, by, zone)
+
+
+def _call(name: str, tenant: TenantRef, by: Actor, zone: dt.tzinfo | None) -> Call:
+    known = catalog.catalog()
+    obj = known.find(name)
+    if obj is None:
+        raise refusals.no_object(name)
+    return Call(tenant, known, access_for(by), obj, by, zone)
+
+
+def plain_values(call: Call, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as the wire shows them, exact numbers as Decimal."""
+    return {name: wire(call.obj, name, value) for name, value in values.items()}
+
+
+def wire(obj: ObjectDef, name: str, value: Any) -> Any:
+    """Return one value as the wire shows it."""
+    found = obj.all_fields[name]
+    return kind_of(found).python_json(found, value)

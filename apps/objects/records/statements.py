@@ -1,0 +1,200 @@
+"""The statements of the services: one to lock a record, one that changes it and writes its history.
+
+A change, its ledger entry, its event, the look-ups it depends on and the JSON of the answer are one statement.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+
+from apps.core.errors import FieldError
+from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.kinds import kind_of, reference_not_found
+from apps.objects.query import plans
+from apps.objects.query.compiler import Compiler, Named, Plan
+from apps.objects.records.accept import invalid, writable
+from apps.objects.records.call import Call
+from apps.objects.records.history import Book
+
+REFERENCES = ("lookup", "master_detail")
+MEMBER = sql.SQL(
+    "({}::uuid IS NULL OR EXISTS (SELECT 1 FROM public.identity_membership m"
+    " WHERE m.user_id = {} AND m.tenant_id = {}))"
+)
+KNOWN = sql.SQL("({}::uuid IS NULL OR EXISTS (SELECT 1 FROM {} e WHERE e.id = {} AND {}))")
+TOUCH = sql.SQL(
+    "version = version + 1, updated_by = %s, updated_at = greatest(%s, updated_at + interval '1 millisecond')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A compiled change. `head` are the parameters of the checks; the columns' values and the book's follow."""
+
+    plan: Plan
+    columns: tuple[str, ...]
+    checked: tuple[str, ...]
+
+
+def insertable(obj: ObjectDef) -> tuple[str, ...]:
+    """Return the columns an insert writes: the platform's own and every field that is not generated."""
+    own = ("id", "created_at", "updated_at", "created_by", "updated_by", "owner_id")
+    return (*own, *(name for name, found in obj.fields.items() if not kind_of(found).generated))
+
+
+def insert(call: Call, values: Mapping[str, Any], book: Book) -> str:
+    """Insert one record with its history; return its JSON as the actor may read it."""
+    key = plans.key_of(call.view(), "insert", call.obj.name)
+    change: Any = plans.cache.get(key, lambda: _compile_insert(call, book))
+    return _run(call, change, values, [values.get(name) for name in change.columns], book)
+
+
+def _compile_insert(call: Call, book: Book) -> Change:
+    compiler, columns = call.compiler(), insertable(call.obj)
+    checks, checked = _checks(compiler, call.obj, [n for n in columns if _points(call.obj.all_fields[n])])
+    body = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        compiler.table(call.obj),
+        sql.SQL(", ").join([sql.Identifier(name) for name in columns]),
+        sql.SQL(", ").join([sql.SQL("%s")] * len(columns)),
+    )
+    return Change(_whole(call, compiler, checks, body, book), columns, checked)
+
+
+def update(call: Call, record_id: UUID, values: Mapping[str, Any], book: Book) -> str:
+    """Write the changed columns of one locked record with its history; return its JSON."""
+    names = tuple(sorted(values))
+    key = plans.key_of(call.view(), "update", call.obj.name, names)
+    change: Any = plans.cache.get(key, lambda: _compile_update(call, names, book))
+    params = [*(values[name] for name in change.columns), call.user_id, call.now, record_id]
+    return _run(call, change, values, params, book)
+
+
+def _compile_update(call: Call, names: tuple[str, ...], book: Book) -> Change:
+    compiler = call.compiler()
+    checks, checked = _checks(compiler, call.obj, [n for n in names if _points(call.obj.all_fields[n])])
+    sets = [sql.SQL("{} = %s").format(sql.Identifier(name)) for name in names]
+    body = sql.SQL("UPDATE {} SET {} WHERE id = %s").format(
+        compiler.table(call.obj), sql.SQL(", ").join([*sets, TOUCH])
+    )
+    return Change(_whole(call, compiler, checks, body, book), names, checked)
+
+
+def _points(found: FieldDef) -> bool:
+    if found.type == "user":
+        return found.name == "owner_id" or not found.system
+    return found.type in REFERENCES
+
+
+def _checks(compiler: Compiler, obj: ObjectDef, names: Sequence[str]) -> tuple[list[sql.Composable], tuple[str, ...]]:
+    """Return one test a reference: it is empty, or stands for a member or a record the actor may read."""
+    tests = []
+    for name in names:
+        found = obj.all_fields[name]
+        first, second = compiler.params.add(Named(name)), compiler.params.add(Named(name))
+        if found.type == "user":
+            tests.append(MEMBER.format(first, second, compiler.params.add(compiler.tenant.id)))
+            continue
+        target = compiler.catalog.find(found.reference or "")
+        if target is None:
+            compiler.params.items.pop()
+            tests.append(sql.SQL("({}::uuid IS NULL)").format(first))
+            continue
+        visible = compiler.visible(target, "e")
+        tests.append(KNOWN.format(first, compiler.table(target), second, visible))
+    return tests, tuple(names)
+
+
+def _whole(call: Call, compiler: Compiler, checks: list[sql.Composable], body: sql.Composable, book: Book) -> Plan:
+    columns = compiler.columns(call.obj, "r", None)
+    head = sql.SQL("WITH ")
+    answer = sql.SQL("(SELECT row_to_json(x)::text FROM (SELECT {} FROM made r) x)").format(columns)
+    tail = sql.SQL("SELECT {}").format(answer)
+    if checks:
+        named = [sql.SQL("{} AS {}").format(test, sql.Identifier(f"c{i}")) for i, test in enumerate(checks)]
+        head = sql.SQL("WITH found AS (SELECT {}), ").format(sql.SQL(", ").join(named))
+        tail = sql.SQL("SELECT {}, found.* FROM found").format(answer)
+    text = sql.SQL("{}made AS ({} RETURNING *), entry AS ({}), event AS ({}) {}").format(
+        head, body, sql.SQL(book.entry), sql.SQL(book.event), tail
+    )
+    return compiler.plan(text)
+
+
+def _run(call: Call, change: Change, values: Mapping[str, Any], params: list[Any], book: Book) -> str:
+    """Run a change; a reference that stands for nothing the actor may see undoes it."""
+    asked = {name: _foreign(call, name, values.get(name)) for name in change.checked}
+    head = change.plan.bind((), call.user_id, asked)
+    bound = [*head, *_bound(call.obj, change.columns, params), *book.params]
+    row = call.run(change.plan.sql, bound)[0]
+    missing = [name for name, known in zip(change.checked, row[1:], strict=True) if not known]
+    if missing:
+        fields = [call.obj.all_fields[name] for name in missing]
+        raise invalid(call.obj, [_missing(found, values[found.name]) for found in fields])
+    return str(row[0])
+
+
+def _missing(found: FieldDef, value: Any) -> FieldError:
+    return reference_not_found(found).as_error(found, str(value))
+
+
+def _foreign(call: Call, name: str, value: Any) -> Any:
+    """Return what must be looked up: not the actor, whose membership was read already."""
+    is_me = call.obj.all_fields[name].type == "user" and value == call.user_id
+    return None if is_me else value
+
+
+def _bound(obj: ObjectDef, columns: tuple[str, ...], params: list[Any]) -> list[Any]:
+    bound = [kind_of(obj.all_fields[n]).bind(obj.all_fields[n], v) for n, v in zip(columns, params, strict=False)]
+    return bound + params[len(columns) :]
+
+
+def lock(call: Call, record_id: UUID, *, deleted: bool | None = False) -> dict[str, Any] | None:
+    """Lock a record the actor may read and return its columns; None when there is none to see.
+
+    `deleted` False: a living one, True: one in the bin, None: either.
+    """
+    key = plans.key_of(call.view(), "lock", call.obj.name, deleted)
+    plan = plans.cache.get(key, lambda: _compile_lock(call, deleted))
+    rows = call.run(plan.sql, plan.bind((), call.user_id, {"id": record_id}))
+    if not rows:
+        return None
+    fields = call.obj.all_fields.items()
+    return {name: _loaded(found, value) for (name, found), value in zip(fields, rows[0], strict=True)}
+
+
+def _loaded(found: FieldDef, value: Any) -> Any:
+    """Return a column's value; Django leaves `jsonb` to its fields, so it arrives as text."""
+    return json.loads(value) if kind_of(found).sql_type == "jsonb" and isinstance(value, str) else value
+
+
+def _compile_lock(call: Call, deleted: bool | None) -> Plan:
+    compiler = call.compiler()
+    columns = sql.SQL(", ").join([sql.Identifier("r", found.column) for found in call.obj.all_fields.values()])
+    identity = sql.SQL("r.id = {}").format(compiler.params.add(Named("id")))
+    if deleted is None:
+        living = compiler.visible(call.obj, "r")
+        binned = compiler.visible(call.obj, "r", deleted=True)
+        visible: sql.Composable = sql.SQL("(({}) OR ({}))").format(living, binned)
+    else:
+        visible = compiler.visible(call.obj, "r", deleted=deleted)
+    text = sql.SQL("SELECT {} FROM {} r WHERE {} AND {} FOR UPDATE").format(
+        columns, compiler.table(call.obj), identity, visible
+    )
+    return compiler.plan(text)
+
+
+def current(call: Call, record_id: UUID) -> str:
+    """Return the JSON of a record as the actor may read it."""
+    plan = plans.record_plan(call.view(), call.obj, None, ())
+    rows = call.run(plan.sql, plan.bind((), call.user_id, {"id": record_id}))
+    return str(rows[0][0]) if rows else "{}"
+
+
+def cloneable(call: Call) -> list[str]:
+    """Return the fields a copy takes over: readable, writable and not unique."""
+    allowed = call.access.readable(call.obj) & call.access.editable(call.obj)
+    fields = call.obj.fields.values()
+    return [f.name for f in fields if f.name in allowed and writable(call.obj, f) and not (f.unique or f.external_id)]
