@@ -7,14 +7,16 @@ from django.conf import settings
 from apps.core.scope import TenantRef
 from apps.tenants.models import Host
 
+CONSOLE = "/console"
 INVITATION = "/invitation/"
 RESET = "/reset/"
 EMAIL = "/email/"
 
 
 def link(tenant: TenantRef | None, path: str, token: str) -> str:
-    """Return an absolute link to `path` + token on the tenant's primary host, or on the platform's."""
-    return f"{origin(tenant)}{path}{quote(token, safe='.:-_')}"
+    """Return an absolute link to `path` + token on the tenant's primary host, or in the platform's console."""
+    area = "" if tenant is not None else CONSOLE
+    return f"{origin(tenant)}{area}{path}{quote(token, safe='.:-_')}"
 
 
 def origin(tenant: TenantRef | None) -> str:

@@ -15,8 +15,7 @@ from apps.core import queue
 from apps.core.actor import Actor
 from apps.core.scope import TenantRef, scope_of
 from apps.identity import confirmations, links
-from apps.identity.models import Invitation, User, normalize_email
-from apps.tenants import queries
+from apps.identity.models import Invitation, Membership, MembershipState, User, normalize_email
 
 
 def send_later(name: str, *, by: Actor, title: str, **args: Any) -> None:
@@ -57,7 +56,7 @@ def mail_reset(_job: queue.JobHandle, email: str) -> dict[str, Any]:
     user = User.objects.filter(email=normalize_email(email), is_active=True).first()
     if user is None:
         return {"sent": False}
-    url = links.link(_tenant(), links.RESET, confirmations.reset_token(user))
+    url = links.link(_home(user), links.RESET, confirmations.reset_token(user))
     with override(user.locale or None):
         body = _(
             "Somebody asked for a new password for this address. Choose it here within an hour:\n\n%(link)s\n\n"
@@ -72,7 +71,7 @@ def mail_email_change(_job: queue.JobHandle, user_id: str, email: str) -> dict[s
     user = User.objects.filter(pk=UUID(user_id), is_active=True).first()
     if user is None or User.objects.filter(email=normalize_email(email)).exists():
         return {"sent": False}
-    url = links.link(_tenant(), links.EMAIL, confirmations.email_token(user, email))
+    url = links.link(_home(user), links.EMAIL, confirmations.email_token(user, email))
     with override(user.locale or None):
         body = _("Confirm this address for your account within an hour:\n\n%(link)s") % {"link": url}
         return _send(email, _("Confirm your new address"), body)
@@ -93,10 +92,14 @@ def mail_notice(_job: queue.JobHandle, email: str, what: str) -> dict[str, Any]:
     return _send(email, _("Your account was changed"), body)
 
 
-def _tenant() -> TenantRef | None:
+def _home(user: User) -> TenantRef | None:
+    """Return whose pages the link opens: the tenant's at hand, else (platform) an operator's console or a tenant's."""
     scope = scope_of()
-    snapshot = queries.snapshot(scope.tenant.id) if scope and scope.tenant else None
-    return snapshot.ref if snapshot else None
+    if scope is not None and scope.tenant is not None:
+        return scope.tenant
+    rows = Membership.objects.filter(user=user, state=MembershipState.ACTIVE).select_related("tenant")
+    membership = None if user.is_staff else rows.order_by("created_at").first()
+    return membership.tenant.ref if membership else None
 
 
 def _send(to: str, subject: str, body: str) -> dict[str, Any]:

@@ -5,22 +5,33 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connections
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from apps.core.scope import TenantRef
+from apps.core.scope import TenantRef, platform_scope
 from apps.identity import resolve, seen
+from apps.identity.models import User
 from apps.identity.place import Place, scope_at
 from apps.tenants import queries
+from tests.people import People
 
 
 @pytest.fixture(autouse=True)
-def fresh_caches() -> Iterator[None]:
-    """Counters and cached identities of one test must not reach the next."""
+def nothing_stays(people: People) -> Iterator[None]:
+    """Counters, cached identities and people of one test must not reach the next."""
     cache.clear()
     resolve.cache.clear()
     seen.forget()
+    with platform_scope("people before the test"):
+        known = set(User.objects.values_list("pk", flat=True))
     yield
+    for connection in connections.all():
+        connection.scopes = []
+        if connection.in_atomic_block:
+            connection.close()
+    with platform_scope("people of the test leave"):
+        User.objects.exclude(pk__in=known).delete()
     cache.clear()
     resolve.cache.clear()
 

@@ -86,7 +86,9 @@ def test_signing_in_fails_the_same_way_for_everybody(people, signed_in):
 
 
 def test_signing_up_is_closed_and_what_a_page_may_know(people):
-    status, body = Program().post("auth/sign-up/email", {"email": "a@b.test", "password": PASSWORD, "name": "A"})
+    status, body = Program().post(
+        "auth/sign-up/email", {"email": "a@b.test", "password": PASSWORD, "name": "A"}
+    )
     assert (status, body["code"]) == (403, "SELF_REGISTRATION_CLOSED")
     status, body = Program().get("auth/config")
     assert (status, body["success"], body["data"]["emailPassword"]["disableSignUp"]) == (200, True, True)
@@ -148,7 +150,10 @@ def test_the_platforms_host_takes_the_tenant_from_the_credential(people, signed_
 
 def test_profile_and_mass_assignment(people, signed_in):
     program = signed_in("manager")
-    assert program.post("auth/update-user", {"name": "New Name", "timeZone": "Asia/Tokyo"}) == (200, {"status": True})
+    assert program.post("auth/update-user", {"name": "New Name", "timeZone": "Asia/Tokyo"}) == (
+        200,
+        {"status": True},
+    )
     assert program.get("auth/get-session")[1]["user"]["name"] == "New Name"
     assert program.get("auth/me/localization")[1]["timezone"] == "Asia/Tokyo"
     with tenant_scope(people.tenants["acme"]):
@@ -216,7 +221,9 @@ def test_a_stranger_cannot_revoke_a_key_but_an_administrator_can(people, signed_
     assert signed_in("admin").ask("DELETE", f"keys/{made.row.id}")[0] == 200
 
 
-@pytest.mark.parametrize("body", [{"name": ""}, {"name": "k", "scopes": ["root"]}, {"name": "k", "expiresAt": "soon"}])
+@pytest.mark.parametrize(
+    "body", [{"name": ""}, {"name": "k", "scopes": ["root"]}, {"name": "k", "expiresAt": "soon"}]
+)
 def test_a_bad_key_is_refused(people, signed_in, body):
     assert signed_in().post("keys", body)[0] == 400
     assert signed_in().post("keys", {"name": "k", "expiresAt": "2999-01-01T00:00:00Z"})[0] == 201
@@ -233,7 +240,10 @@ def test_tokens_over_http(people):
     status, body = program.post("auth/token/refresh", {"refreshToken": pair["refreshToken"]})
     assert (status, body["code"]) == (401, "TOKEN_REUSED")
     assert bearer.get("auth/me/permissions")[0] == 401
-    assert program.post("auth/token/refresh", {"refreshToken": second["refreshToken"]})[1]["code"] == "INVALID_TOKEN"
+    assert (
+        program.post("auth/token/refresh", {"refreshToken": second["refreshToken"]})[1]["code"]
+        == "INVALID_TOKEN"
+    )
     assert program.post("auth/token/revoke", {"refreshToken": "unknown"}) == (200, {"status": True})
 
 
@@ -259,7 +269,10 @@ def test_inviting_and_accepting_over_http(people, signed_in):
     token = body["link"].rsplit("/", 1)[1]
     assert token not in json.dumps(owner.get("auth/organization/list-invitations")[1])
     newcomer = Program()
-    path, good = "auth/organization/accept-invitation", {"token": token, "password": "a long new sentence", "name": "Iris"}
+    path, good = (
+        "auth/organization/accept-invitation",
+        {"token": token, "password": "a long new sentence", "name": "Iris"},
+    )
     assert Program("globex.localhost").post(path, good)[1]["code"] == "INVALID_TOKEN"
     assert newcomer.post(path, good | {"role": "owner"})[0] == 400
     status, body = newcomer.post(path, good)
@@ -269,7 +282,10 @@ def test_inviting_and_accepting_over_http(people, signed_in):
     assert iris.get("auth/organization/get-active-member")[1]["role"] == "admin"
     with tenant_scope(people.tenants["acme"]):
         member = Membership.objects.get(user__email="iris@new.test")
-    assert owner.post("auth/organization/update-member-role", {"memberId": str(member.id), "role": "member"})[0] == 200
+    assert (
+        owner.post("auth/organization/update-member-role", {"memberId": str(member.id), "role": "member"})[0]
+        == 200
+    )
     assert iris.get("auth/organization/get-active-member")[1]["role"] == "member"
     assert owner.post("auth/organization/remove-member", {"memberIdOrEmail": "iris@new.test"})[0] == 200
     assert iris.get("auth/organization/get-active-member")[0] == 401
@@ -281,4 +297,7 @@ def test_an_administrator_makes_a_user(people, signed_in):
     status, answer = signed_in("admin").post("auth/admin/create-user", body)
     assert (status, answer["user"]["email"]) == (200, "made@new.test")
     assert signed_in("admin").post("auth/admin/create-user", body)[1]["code"] == "USER_ALREADY_EXISTS"
-    assert Program().post("auth/sign-in/email", {"email": "made@new.test", "password": body["password"]})[0] == 200
+    assert (
+        Program().post("auth/sign-in/email", {"email": "made@new.test", "password": body["password"]})[0]
+        == 200
+    )

@@ -81,7 +81,7 @@ def _home(token: str, place: Place) -> TenantRef | None:
 
 
 def _find(token: str) -> RefreshToken | None:
-    rows = RefreshToken.objects.select_for_update(of=("self",)).select_related("session__user")
+    rows = RefreshToken.objects.select_for_update(of=("self", "session")).select_related("session__user")
     return rows.filter(token_hash=digest(token)).first()
 
 
