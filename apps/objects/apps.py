@@ -1,6 +1,8 @@
+"""The application's registration."""
+
 from django.apps import AppConfig
 
-from apps.objects.facts import declare_events
+from apps.objects.facts import declare_events, declare_record_events
 from apps.objects.parse.declare import declare_shapes
 
 
@@ -13,3 +15,5 @@ class ObjectsConfig(AppConfig):
     def ready(self) -> None:
         declare_shapes()
         declare_events()
+        declare_record_events()
+        from apps.objects.transfer import jobs  # noqa: F401, PLC0415 - registers the tasks; needs the models

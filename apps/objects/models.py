@@ -7,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.ids import uuid7
 from apps.core.tenant_model import TenantModel
+from apps.objects.transfer.models import ImportRow, ImportRun
+
+__all__ = ["Definition", "DefinitionVersion", "ImportRow", "ImportRun"]
 
 
 class Definition(TenantModel):
