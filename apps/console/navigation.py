@@ -27,6 +27,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Tenants"), "domain", "tenants_tenant_changelist"),
                 _item(_("Hosts"), "language", "tenants_host_changelist"),
                 _item(_("Plans"), "sell", "tenants_plan_changelist"),
+                _item(_("Modules"), "extension", "catalogue"),
             ],
         },
         {

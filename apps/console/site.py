@@ -7,6 +7,7 @@ from csp.decorators import csp_update
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from unfold.sites import UnfoldAdminSite
@@ -49,7 +50,7 @@ class ConsoleSite(UnfoldAdminSite):
             "styles": [reverse("console:stylesheet"), *context["styles"]],
         }
 
-    @never_cache
+    @method_decorator(never_cache)
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The dashboard."""
         return Dashboard.as_view(site=self)(request)
@@ -58,7 +59,7 @@ class ConsoleSite(UnfoldAdminSite):
         """What the palette finds: pages, and the tenants, hosts and people this operator may see."""
         return palette(self, request)
 
-    @never_cache
+    @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The sign-in of operators; whoever is one already goes on."""
         if request.method == "GET" and self.has_permission(request):

@@ -9,6 +9,6 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.directory import Directory, directories  # noqa: PLC0415 - models must be loaded
-        from apps.tenants import archiving, provision, queries  # noqa: F401, PLC0415 - register tasks
+        from apps.tenants import archiving, importing, provision, queries  # noqa: F401, PLC0415 - register tasks
 
         directories.register("tenants", Directory(find=queries.ref_of, every=queries.refs))

@@ -5,3 +5,6 @@
   new MutationObserver(follow).observe(root, { attributes: true, attributeFilter: ["class"] });
   follow();
 })();
+
+// htmx would add its indicator's styles as an inline element, which the page's policy forbids.
+if (window.htmx) window.htmx.config.includeIndicatorStyles = false;

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from apps.audit import queries as ledger
 from apps.console.operator import jobs_of, sees_everything, tenants_of
 from apps.console.panels import Badge
+from apps.core import health
 from apps.events.states import JobState
 from apps.tenants.models import Tenant
 from apps.tenants.states import State
@@ -34,8 +35,22 @@ class Task:
 
 def todo(request: HttpRequest) -> list[Task]:
     """The tasks, the most urgent first; an empty list means that nothing waits."""
-    tasks = _broken_ledgers() if sees_everything(request) else []
+    tasks = [*_unwell(), *_broken_ledgers()] if sees_everything(request) else []
     return [*tasks, *_failed_tenants(request), *_unmigrated(request), *_failed_jobs(request), *_ending(request)]
+
+
+def _unwell() -> list[Task]:
+    return [
+        Task(
+            Badge(_("health"), "danger"),
+            _("The check “%(name)s” fails") % {"name": name},
+            found.message,
+            reverse("console:health"),
+            _("Look"),
+        )
+        for name, found in health.run().items()
+        if found.status == "failed"
+    ]
 
 
 def _broken_ledgers() -> list[Task]:

@@ -1,7 +1,9 @@
 """The console's pages that are not registers of rows."""
 
+from apps.console.pages.catalogue import CataloguePage
 from apps.console.pages.download import DownloadArchive
 from apps.console.pages.health import HealthPage
+from apps.console.pages.import_tenant import ImportTenant
 from apps.console.pages.job_state import JobState
 from apps.console.pages.ledger import LedgerPage
 from apps.console.pages.new_operator import NewOperator
@@ -13,7 +15,9 @@ from apps.console.pages.settings_reference import SettingsPage
 
 PAGES = (
     Page("tenants/new/", "new_tenant", NewTenant),
+    Page("tenants/import/", "import_tenant", ImportTenant),
     Page("tenants/<uuid:tenant>/archives/<str:name>", "download_archive", DownloadArchive),
+    Page("modules/", "catalogue", CataloguePage),
     Page("plans/new/", "new_plan", NewPlan),
     Page("people/new/", "new_operator", NewOperator),
     Page("password/", "own_password", OwnPassword),

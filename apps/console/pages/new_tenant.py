@@ -8,16 +8,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminEmailInputWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
 from apps.console.deeds import Outcome
 from apps.console.doings.tenant_changes import currencies, zones
 from apps.console.pages.form_page import FormPage
 from apps.core.actor import Actor
+from apps.modules import catalogue
 from apps.tenants import provision
 from apps.tenants.models import SLUG, Plan
 
@@ -51,9 +54,19 @@ class NewTenantForm(forms.Form):
         max_length=253,
         widget=UnfoldAdminTextInputWidget(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
+    modules = forms.MultipleChoiceField(
+        label=gettext_lazy("Modules to install"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    demo = forms.BooleanField(
+        label=gettext_lazy("With the modules' example records"), required=False, widget=UnfoldBooleanSwitchWidget
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["modules"].choices = [(each.module.code, each.module.name) for each in catalogue.available()]
+        self.fields["modules"].wide = True
+        if not self.fields["modules"].choices:
+            self.fields["modules"].help_text = _("The catalogue of modules is empty.")
         plans = list(Plan.objects.all())
         self.fields["plan"].choices = [(plan.code, plan.name) for plan in plans]
         self.fields["locale"].choices = settings.LANGUAGES
@@ -80,7 +93,7 @@ class NewTenant(FormPage):
     def perform(self, *, form: forms.Form, by: Actor) -> Outcome:
         """Write the order and queue its job, both or neither."""
         values = form.cleaned_data
-        seed = {"owner_email": values["owner_email"]}
+        seed = {"owner_email": values["owner_email"], "modules": values["modules"], "demo": values["demo"]}
         wanted = provision.Order(
             slug=values["slug"],
             name=values["name"],

@@ -33,7 +33,7 @@ class SignInForm(forms.Form):
 class SignIn(RedirectURLMixin, FormView):
     """Signs an operator in and goes on to where they wanted to go, within this host."""
 
-    template_name = "admin/login.html"
+    template_name = "console/login.html"
     form_class = SignInForm
     site: UnfoldAdminSite | None = None
 
@@ -57,9 +57,13 @@ class SignIn(RedirectURLMixin, FormView):
         remember_device(response, user_id=user.pk)
         return response
 
+    def wanted(self) -> str:
+        """Where the person wanted to go, if it is on this host."""
+        return self.get_redirect_url()
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """The frame of a page without navigation."""
         frame = self.site.each_context(self.request)
         return super().get_context_data(
-            **{**frame, "title": _("Sign in"), "app_path": self.request.get_full_path(), **kwargs}
+            **{**frame, "title": _("Sign in"), "app_path": self.request.path, "next": self.wanted(), **kwargs}
         )

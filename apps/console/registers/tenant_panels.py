@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.audit import queries as ledger
 from apps.console.archives import archives_of
 from apps.console.doings.plans import QUOTA_LABELS
+from apps.console.installed import BUILT, installed_in
 from apps.console.operator import sees_everything
 from apps.console.pages.ledger import ledger_url
 from apps.console.panels import Badge, Fact, Link, Panel, Table
@@ -20,16 +21,13 @@ from apps.console.tenant_facts import meters, sizes_of
 from apps.events.models import Job
 from apps.identity.models import Membership
 from apps.tenants.models import Host, Tenant
-from apps.tenants.states import State
-
-BUILT = frozenset({State.ACTIVE, State.SUSPENDED, State.ARCHIVED, State.DELETED})
 
 
 def panels_of(request: HttpRequest, row: Tenant) -> Sequence[Panel]:
     """The panels in order; a tenant without a schema has fewer."""
     panels = [_about(row), _hosts(row)]
     if row.state in BUILT:
-        panels += [_usage(row), _members(row)]
+        panels += [_usage(row), _modules(row), _members(row)]
     panels.append(_jobs(row))
     if row.state in BUILT:
         panels.append(_archives(row))
@@ -67,6 +65,13 @@ def _usage(row: Tenant) -> Panel:
     facts = [Fact(_("plan"), plan), *facts, Fact(_("tables"), tables)]
     note = _("Records and storage are estimates of the database; nothing is read to make them.")
     return Panel(_("Plan and usage"), facts=facts, key="usage", note=note)
+
+
+def _modules(row: Tenant) -> Panel:
+    rows = [(each.name, each.version, each.installed_by, each.installed_at) for each in installed_in(row)]
+    table = Table([_("module"), _("version"), _("by"), _("installed")], rows, _("No module is installed yet."))
+    link = Link(_("Catalogue"), reverse("console:catalogue"))
+    return Panel(_("Modules"), table=table, links=[link], key="modules")
 
 
 def _members(row: Tenant) -> Panel:

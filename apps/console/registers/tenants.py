@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
+from apps.console.doings.modules import InstallModule, UninstallModule, UpgradeModule
 from apps.console.doings.tenant_changes import AddHost, ChangePlan, ChangeSettings, Export
 from apps.console.doings.tenant_moves import Archive, Delete, Restore, Resume, Retry, Suspend
 from apps.console.operator import sees_everything
@@ -38,10 +39,13 @@ class TenantRegister(Register):
         Resume(),
         Retry(),
         Restore(),
+        InstallModule(),
+        UpgradeModule(),
         AddHost(),
         ChangePlan(),
         ChangeSettings(),
         Export(),
+        UninstallModule(),
         Suspend(),
         Archive(),
         Delete(),
