@@ -28,9 +28,9 @@ def load_demo(data: Rows, *, by: Actor, owners: Mapping[str, Any]) -> int:
             owner = owners.get(row.get("owner", ""))
             if owner is not None:
                 values["owner_id"] = str(owner)
-            written = records.create(definition, values, by=by)
+            written = records.create(name, values, by=by)
             if row.get(KEY):
-                ids[f"{KEY}{row[KEY]}"] = str(written.record["id"])
+                ids[f"{KEY}{row[KEY]}"] = written.id
             made += 1
     return made
 
