@@ -79,7 +79,7 @@ def home_of(shown: Shown) -> tuple[bool, TenantRef | None]:
 def load(shown: Shown) -> Grant | None:
     """Return what the credential gives in the scope in force, None when it gives nothing (any more)."""
     row = _row(shown, select=("user", "tenant"))
-    if row is None:
+    if row is None or row.user is None:
         return None
     person = _person(row.user)
     tenant = row.tenant.ref if row.tenant else None

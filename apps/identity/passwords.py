@@ -28,7 +28,7 @@ LONGEST = 128
 class LengthValidator:
     """Refuses what is too short to resist guessing or too long to hash in a bounded time."""
 
-    def validate(self, password: str, user: Any = None) -> None:  # noqa: ARG002 - Django's signature
+    def validate(self, password: str, user: Any = None) -> None:
         """Raise ValidationError with code min_length or max_length."""
         if len(password) < SHORTEST:
             raise ValidationError(
@@ -50,7 +50,7 @@ class LengthValidator:
 class BreachedValidator:
     """Refuses passwords that are on a list of leaked ones, in any case of letters."""
 
-    def validate(self, password: str, user: Any = None) -> None:  # noqa: ARG002 - Django's signature
+    def validate(self, password: str, user: Any = None) -> None:
         """Raise ValidationError with code invalid_value."""
         spelling = password.lower().strip()
         if spelling in _common() or spelling in _listed(_file()):

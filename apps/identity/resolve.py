@@ -134,7 +134,8 @@ def identify_at(place: Place, shown: Shown) -> Identity | None:
     tenant = place.tenant or (scope.tenant if scope else None) or _home(slot, shown)
     found = _in_tenant(tenant, slot, shown) if tenant else _on_platform(shown)
     if found is None:
-        return _refuse(place, shown)
+        _refuse(place, shown)
+        return None
     clock, platform_clock, grant = found
     if not _fits(grant, place, shown):
         return None
@@ -164,13 +165,13 @@ def _in_tenant(tenant: TenantRef, slot: str, shown: Shown) -> tuple[int, int, Gr
         grant = grants.load(shown)
         if grant is None or scope is None:
             return None
-        if not connections["default"].moved_clocks & {tenant.id, NIL}:
+        if not _moved(tenant):
             cache.keep(slot, scope, grant)
         return scope.clock, scope.platform_clock, grant
 
 
 def _clocks(tenant: TenantRef, scope: Scope | None) -> tuple[int, int] | None:
-    if connections["default"].moved_clocks & {tenant.id, NIL}:
+    if _moved(tenant):
         return None
     if scope is None:
         read = fast.read(tenant, "SELECT 1")
@@ -179,6 +180,12 @@ def _clocks(tenant: TenantRef, scope: Scope | None) -> tuple[int, int] | None:
         return scope.clock, scope.platform_clock
     with tenant_scope(tenant) as inner:
         return inner.clock, inner.platform_clock
+
+
+def _moved(tenant: TenantRef) -> bool:
+    """Tell whether this very transaction has moved a clock: what it reads is not committed yet."""
+    moved: set[UUID] = getattr(connections["default"], "moved_clocks", set())
+    return not moved.isdisjoint((tenant.id, NIL))
 
 
 def _on_platform(shown: Shown) -> tuple[int, int, Grant] | None:
@@ -258,5 +265,6 @@ def actor_of(grant: Grant, tenant: TenantRef | None, role: str) -> Actor:
     common |= {"via": f"{grant.kind}:{grant.credential_id}", "scopes": grant.scopes, "role": role or None}
     if grant.kind == "key":
         return Actor(kind="api_key", id=str(grant.credential_id), label=grant.person.label, **common)
-    kind = "operator" if tenant is None and grant.person.is_staff else "member"
-    return Actor(kind=kind, id=str(grant.person.id), label=grant.person.label, **common)
+    if tenant is None and grant.person.is_staff:
+        return Actor(kind="operator", id=str(grant.person.id), label=grant.person.label, **common)
+    return Actor(kind="member", id=str(grant.person.id), label=grant.person.label, **common)

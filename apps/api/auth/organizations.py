@@ -119,7 +119,7 @@ class EmptyListDoor(AuthDoor):
     """`GET /auth/organization/list-teams` and `/list-user-invitations`: there are no teams, and links prove invitations."""
 
     @describe("Always empty", answer=array(OBJECT))
-    def get(self, call: Call) -> HttpResponse:  # noqa: ARG002 - a handler's signature
+    def get(self, call: Call) -> HttpResponse:
         return answers.send([])
 
 

@@ -106,7 +106,7 @@ class ConfigDoor(PublicDoor):
     """`GET /auth/config`."""
 
     @describe("What a sign-in page may offer", answer=shape(success=FLAG, data=OBJECT))
-    def get(self, call: Call) -> HttpResponse:  # noqa: ARG002 - a handler's signature
+    def get(self, call: Call) -> HttpResponse:
         features: dict[str, object] = {
             "audiencePosture": "invite_only",
             "twoFactor": False,

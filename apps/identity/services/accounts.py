@@ -33,8 +33,8 @@ def update_profile(
 ) -> User:
     """Change what is given of the own name, language and time zone; empty language or zone: the tenant's."""
     user = _self(by)
-    changes = {"name": name, "locale": locale, "time_zone": time_zone}
-    changes = {key: value.strip() for key, value in changes.items() if value is not None}
+    given = {"name": name, "locale": locale, "time_zone": time_zone}
+    changes = {key: value.strip() for key, value in given.items() if value is not None}
     _check_profile(changes)
     before = {key: getattr(user, key) for key in changes}
     for key, value in changes.items():

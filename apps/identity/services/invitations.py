@@ -111,7 +111,7 @@ def accept(*, token: str, password: str, place: Place, name: str = "") -> User:
 def accept_as(*, token: str, by: Actor) -> User:
     """Join as the person who is signed in; only the invited address may."""
     invitation = read(token=token)
-    user = User.objects.filter(pk=by.user_id, is_active=True).first()
+    user = User.objects.filter(pk=by.user_id, is_active=True).first() if by.user_id else None
     if user is None or user.email != invitation.email:
         raise PermissionDenied(_("This invitation is for another address."))
     _join(invitation, user)

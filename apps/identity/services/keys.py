@@ -43,7 +43,7 @@ def create_key(
 ) -> Made:
     """Make a key for the acting member. `scopes` are `<area>:read`, `<area>:write`, `<area>:*` or `*`."""
     tenant = current_tenant()
-    if by.kind != "member" or not _is_member(by, tenant.id):
+    if by.kind != "member" or by.user_id is None or not _is_member(by, tenant.id):
         rules.refuse(_("Only a signed-in member may make a key."), by=by, action="api_key.created")
     _check(name, scopes, expires_at)
     prefix = "".join(secrets.choice(_LETTERS) for _index in range(PREFIX_LENGTH))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.audit import ledger
@@ -83,8 +84,7 @@ def end_sessions(*, user_id: UUID, by: Actor, but: UUID | None = None, reason: s
             rules.require(rules.may_manage_members(by, tenant.id), by=by, action="session.ended")
         elif by.kind != "operator":
             rules.refuse("Only operators may do this.", by=by, action="session.ended")
-    open_ones = Session.objects.filter(user=user_id, ended_at=None).exclude(pk=but)
-    return _end(open_ones, by=by, reason=reason)
+    return _end(_open(user_id, but), by=by, reason=reason)
 
 
 @transaction.atomic
@@ -99,9 +99,14 @@ def end_everywhere(*, user: User, by: Actor, keep: UUID | None = None, reason: s
     user.sessions_valid_from = now
     if keep is not None:
         Session.objects.filter(pk=keep, user=user).update(renewed_at=now)
-    _end(Session.objects.filter(user=user, ended_at=None).exclude(pk=keep), by=by, reason=reason)
+    _end(_open(user.pk, keep), by=by, reason=reason)
     bump(None)
     return now
+
+
+def _open(user_id: UUID, but: UUID | None) -> QuerySet[Session]:
+    rows = Session.objects.filter(user=user_id, ended_at=None)
+    return rows.exclude(pk=but) if but else rows
 
 
 def _may_end(session: Session, by: Actor) -> bool:

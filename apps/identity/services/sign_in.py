@@ -96,9 +96,8 @@ def verify(
 
 def member(user: User, tenant: TenantRef | None) -> Actor:
     """Return the actor of a person who has just proved who they are."""
-    kind = "operator" if tenant is None and user.is_staff else "member"
     return Actor(
-        kind=kind,
+        kind="operator" if tenant is None and user.is_staff else "member",
         id=str(user.id),
         label=str(user),
         user_id=user.id,
