@@ -181,11 +181,13 @@ def test_children_die_with_a_launcher_that_is_killed(here):
         """
     )
     launcher = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert launcher.stdout.readline() == "up\n"
     folder = here.var / "short"
-    assert len(marked(folder)) >= 2  # PostgreSQL and the other child are up: the situation is the real one
-    launcher.kill()
-    launcher.communicate()
+    try:
+        assert launcher.stdout.readline() == "up\n"
+        assert len(marked(folder)) >= 2  # PostgreSQL and the other child are up: the situation is the real one
+    finally:
+        launcher.kill()
+        launcher.communicate()
     deadline = time.monotonic() + 20
     while (left := [pid for pid in marked(folder) if program(pid)]) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -10,7 +10,7 @@ import psycopg
 
 from apps.cli.launch.children import Child
 from apps.cli.launch.passwords import secret
-from apps.cli.launch.places import Places
+from apps.cli.launch.places import ROOT, Places
 from apps.cli.launch.postgres import Server
 from apps.cli.launch.problems import StartProblem
 from apps.cli.launch.roles import prepare
@@ -38,6 +38,7 @@ def basics(places: Places, port: int) -> None:
     os.environ.setdefault("SECRET_KEY", secret(places.secrets, "secret-key"))
     os.environ.setdefault("MEDIA_ROOT", str(places.var / "files"))
     os.environ.setdefault("EXPORT_ROOT", str(places.var / "exports"))
+    (ROOT / "var" / "static").mkdir(parents=True, exist_ok=True)  # where collected files go; its absence is warned of
     os.environ["PORT"] = str(port)
     os.environ["AIBOS_VAR"] = str(places.var)
 
