@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from apps.identity.resolve import Identity
     from apps.tenants.queries import TenantSnapshot
 
-_KEY = re.compile(r'"?([\x21-\x7e]{1,200}?)"?')
+_KEY = re.compile(r'"?([\x21\x23-\x7e]{1,200})"?')
 _MISSING = object()
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 

@@ -40,8 +40,7 @@ class Door(APIView):
     `public`: anonymous callers may enter; with `identifies` off nobody is even asked who they are.
     `needs_tenant`: refused without a tenant. `opens`: the methods that run inside `tenant_scope` (one
     transaction); for the others the queries open what they need. `changes_schema`: the methods that run with
-    the owner's login. `reading_posts`: its POSTs only read. `replays`: `Idempotency-Key` is honoured on those
-    writes that `opens` names.
+    the owner's login. `reading_posts`: its POSTs only read. `replays`: writes honour `Idempotency-Key`.
     """
 
     public: ClassVar[bool] = False
@@ -94,7 +93,7 @@ class Door(APIView):
             self._identify(call)
             limits.check_caller(call)
         with self._scope(call):
-            if self.replays and call.is_write and call.idempotency_key and self._opens(call):
+            if self._replays(call) and call.tenant is not None:
                 return answer_once(call, lambda: handler(call, **kwargs))
             return handler(call, **kwargs)
 
@@ -158,7 +157,13 @@ class Door(APIView):
         )
 
     def _opens(self, call: Call) -> bool:
-        return call.tenant is not None and call.request.method in self.opens
+        """Tell whether this call runs in one transaction of the door; a replayable write always does."""
+        if call.tenant is None:
+            return False
+        return call.request.method in self.opens or self._replays(call)
+
+    def _replays(self, call: Call) -> bool:
+        return self.replays and call.is_write and not self.reading_posts and call.idempotency_key is not None
 
     def _scope(self, call: Call) -> AbstractContextManager[Any]:
         if call.tenant is None or not self._opens(call):

@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 
 from apps.api import discovery, health, i18n, jobs, search, security
-from apps.api.data import reading
+from apps.api.data import batches, history, reading, writing
 from apps.api.export.door import ExportDoor
 from apps.api.meta import doors as meta
 from apps.api.meta.saving import ObjectItemDoor
@@ -14,16 +14,25 @@ V1 = "api/v1"
 
 def data_urls(prefix: str) -> list[object]:
     """Return the addresses of records below `prefix`."""
+    one = f"{prefix}/<str:name>/<str:record_id>"
     return [
+        path(f"{prefix}/<str:name>", writing.RecordsDoor.as_view()),
         path(f"{prefix}/<str:name>/query", reading.QueryDoor.as_view()),
+        path(f"{prefix}/<str:name>/createMany", batches.CreateManyDoor.as_view()),
+        path(f"{prefix}/<str:name>/updateMany", batches.UpdateManyDoor.as_view()),
+        path(f"{prefix}/<str:name>/deleteMany", batches.DeleteManyDoor.as_view()),
+        path(f"{prefix}/<str:name>/batch", batches.BatchDoor.as_view()),
         path(f"{prefix}/<str:name>/export", ExportDoor.as_view()),
+        path(one, writing.RecordDoor.as_view()),
+        path(f"{one}/clone", writing.CloneDoor.as_view()),
+        path(f"{one}/restore", writing.RestoreDoor.as_view()),
+        path(f"{one}/history", history.HistoryDoor.as_view()),
     ]
 
 
 urlpatterns = [
     path(".well-known/objectstack", discovery.WellKnownDoor.as_view()),
     path("healthz", health.AliveDoor.as_view(), name="healthz"),
-    path("healthz/host", health.ServedHostDoor.as_view()),
     path("readyz", health.ReadyDoor.as_view(), name="readyz"),
     path("diagz", health.DiagnosisDoor.as_view(), name="diagz"),
     path(V1, discovery.DiscoveryDoor.as_view()),
@@ -35,6 +44,7 @@ urlpatterns = [
     path(f"{V1}/auth/", include("apps.api.auth.urls")),
     path(f"{V1}/keys", include("apps.api.auth.key_urls")),
     *data_urls(f"{V1}/data"),
+    path(f"{V1}/batch", batches.TransactionDoor.as_view()),
     path(f"{V1}/search", search.SearchDoor.as_view()),
     path(f"{V1}/security/explain", security.ExplainDoor.as_view()),
     path(f"{V1}/meta", meta.TypesDoor.as_view()),

@@ -1,11 +1,15 @@
 """Callers of the API: one per way to prove who one is."""
 
 import json
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import clear_url_caches
 
 from apps.core.scope import TenantRef, tenant_scope
 
@@ -78,3 +82,45 @@ def stranger(keys: dict[str, str], acme: TenantRef) -> Caller:
 def nobody(acme: TenantRef) -> Caller:
     """Somebody without a credential at acme's host."""
     return caller("acme")
+
+
+@pytest.fixture
+def serving(monkeypatch: Any) -> Any:
+    """Make every host serve the doors of a test: `with serving(urlpatterns): …`."""
+
+    @contextmanager
+    def serve(urlpatterns: list[Any]) -> Any:
+        with monkeypatch.context() as patch:
+            for name in ("config.urls_tenant", "config.urls_platform"):
+                module = ModuleType(name)
+                module.urlpatterns = urlpatterns
+                patch.setitem(sys.modules, name, module)
+            clear_url_caches()
+            yield
+        clear_url_caches()
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def objects(people: Any) -> None:
+    """The objects of `tests.api.objects` in both tenants; sales holds the set api_sales."""
+    from apps.core.actor import SYSTEM
+    from apps.objects.parse import load_yaml
+    from apps.objects.publish import publish_in
+    from apps.permissions.services import assign
+    from tests.api.objects import ALL
+
+    for slug, ref in people.tenants.items():
+        publish_in(ref, [load_yaml(text) for text in ALL], by=SYSTEM)
+        with tenant_scope(ref):
+            assign(name="api_sales", user_id=people.users[f"sales@{slug}"].id, by=SYSTEM)
+
+
+@pytest.fixture
+def api(serving: Any, objects: None) -> Any:
+    """The API's own addresses on every host, and the objects of the tests behind them."""
+    from apps.api.urls import urlpatterns
+
+    with serving(urlpatterns):
+        yield

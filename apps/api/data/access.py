@@ -25,7 +25,7 @@ def served_object(call: Call, name: str, verb: str) -> ObjectDef:
     `verb` is one of get, list, create, update, delete, bulk. Raises 404 OBJECT_NOT_FOUND and 403
     OBJECT_API_DISABLED.
     """
-    obj = current_catalog(call).get(name)
+    obj = current_catalog(call).find(name)
     if obj is None:
         raise NotFound(
             f"Object {name[:80]!r} is not registered.", code="OBJECT_NOT_FOUND", details={"object": name[:80]}

@@ -55,8 +55,7 @@ def _one(call: Call, operation: Any, ids: list[str]) -> tuple[str, Any, list[dic
         return record_id, {"id": record_id, "success": True}, []
     else:
         made = records.update(obj.name, record_id, values, by=call.actor)
-    lost = [{"object": obj.name, "fields": sorted(made.dropped), "reason": "readonly"}] if made.dropped else []
-    return made.id, Raw(made.json), lost
+    return made.id, Raw(made.text), made.dropped_fields()
 
 
 def _read(operation: Any) -> tuple[str, str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The doors to many records at once: createMany, updateMany, deleteMany, batch, and across objects."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -7,16 +8,19 @@ from django.http import HttpResponse
 from apps.api import answers
 from apps.api.call import Call
 from apps.api.contract import OBJECT, TEXT, array, describe, ref, shape
-from apps.api.data import across, many
+from apps.api.data import across
 from apps.api.data.access import served_object
-from apps.api.data.writing import DROPPED, dropped_headers, dropped_items
+from apps.api.data.writing import DROPPED, DROPPED_HEADER
 from apps.api.door import Door
 from apps.core.errors import Invalid
 from apps.objects import records
 
 BULK_BYTES = 4 * 1024 * 1024
 FLAGS = ref("BatchOptions")
-OPERATION = {"type": "string", "enum": list(many.OPERATIONS)}
+MOST = 200
+OPTIONS = {"atomic": "atomic", "continueOnError": "continue_on_error", "returnRecords": "return_records"}
+VERBS = {"create": ("create",), "update": ("update",), "upsert": ("create", "update"), "delete": ("delete",)}
+OPERATION = {"type": "string", "enum": [*VERBS]}
 
 
 class BulkDoor(Door):
@@ -31,6 +35,25 @@ def keys_only(body: dict[str, Any], *allowed: str) -> None:
         raise Invalid(f"Unknown key(s): {', '.join(key[:40] for key in unknown)}; allowed: {', '.join(allowed)}.")
 
 
+def options_of(body: dict[str, Any]) -> dict[str, bool]:
+    """Return the options of a batch as the service names them; unknown ones are refused."""
+    raw = body.get("options")
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict) or set(raw) - set(OPTIONS) or not all(isinstance(v, bool) for v in raw.values()):
+        raise Invalid(f"options are {', '.join(OPTIONS)}, each true or false.")
+    return {OPTIONS[name]: value for name, value in raw.items()}
+
+
+def outcome(made: records.Batch) -> dict[str, Any]:
+    """Return a BatchUpdateResponse; the records' own bytes go into it."""
+    answer = replace(made, rows=[replace(row, record=None) for row in made.rows]).as_dict()
+    for row, item in zip(made.rows, answer["results"], strict=True):
+        if row.record is not None:
+            item["data"] = answers.Raw(row.record)
+    return answer
+
+
 class CreateManyDoor(BulkDoor):
     """`POST /data/:object/createMany`: a list of records, all or none."""
 
@@ -41,23 +64,20 @@ class CreateManyDoor(BulkDoor):
             required=["object", "records", "count"],
         ),
         status=201,
-        body=array(ref("RecordCreate"), maxItems=many.MOST),
+        body=array(ref("RecordCreate"), maxItems=MOST),
         tag="data",
     )  # fmt: skip
     def post(self, call: Call, name: str) -> HttpResponse:
         served_object(call, name, "bulk")
         served_object(call, name, "create")
-        items = call.body
-        if not isinstance(items, list):
-            raise Invalid("The body must be a JSON list of records.", details={"expected": "array"})
-        if len(items) > many.MOST:
-            raise Invalid(f"At most {many.MOST} records at once.", code="BATCH_TOO_LARGE")
-        made = records.bulk_create(name, items, by=call.actor)
+        made = records.create_many(name, call.body, by=call.actor)
         dropped = sorted({field for one in made for field in one.dropped})
-        body = {"object": name, "records": [answers.Raw(one.json) for one in made], "count": len(made)}
-        if dropped:
-            body["droppedFields"] = dropped_items(name, dropped)
-        return answers.send(body, status=201, headers=dropped_headers(dropped))
+        body = {"object": name, "records": [answers.Raw(one.text) for one in made], "count": len(made)}
+        if not dropped:
+            return answers.send(body, status=201)
+        lost = {"droppedFields": [{"object": name, "fields": dropped, "reason": "readonly"}]}
+        header = {DROPPED_HEADER: f"{','.join(dropped)};reason=readonly"}
+        return answers.send(body | lost, status=201, headers=header)
 
 
 class UpdateManyDoor(BulkDoor):
@@ -67,7 +87,7 @@ class UpdateManyDoor(BulkDoor):
         "Change many records",
         answer=ref("BatchAnswer"),
         body=shape(
-            records=array(shape(id=TEXT, data=ref("RecordUpdate")), maxItems=many.MOST),
+            records=array(shape(id=TEXT, data=ref("RecordUpdate")), maxItems=MOST),
             options=FLAGS,
             required=["records"],
         ),
@@ -75,11 +95,11 @@ class UpdateManyDoor(BulkDoor):
     )
     def post(self, call: Call, name: str) -> HttpResponse:
         served_object(call, name, "bulk")
-        obj = served_object(call, name, "update")
+        served_object(call, name, "update")
         body = call.mapping()
         keys_only(body, "records", "options")
-        options = many.Options.read(body.get("options"), returns=True)
-        return answers.send(many.run(obj, "update", body.get("records"), options, by=call.actor))
+        made = records.update_many(name, body.get("records"), by=call.actor, **options_of(body))
+        return answers.send(outcome(made))
 
 
 class DeleteManyDoor(BulkDoor):
@@ -88,19 +108,18 @@ class DeleteManyDoor(BulkDoor):
     @describe(
         "Delete many records",
         answer=ref("BatchAnswer"),
-        body=shape(ids=array(TEXT, maxItems=many.MOST), options=FLAGS, required=["ids"]),
+        body=shape(ids=array(TEXT, maxItems=MOST), options=FLAGS, required=["ids"]),
         tag="data",
     )
     def post(self, call: Call, name: str) -> HttpResponse:
         served_object(call, name, "bulk")
-        obj = served_object(call, name, "delete")
+        served_object(call, name, "delete")
         body = call.mapping()
         keys_only(body, "ids", "options")
         ids = body.get("ids")
-        if not isinstance(ids, list):
-            raise Invalid("ids must be a list.")
-        items = [{"id": item} for item in ids]
-        return answers.send(many.run(obj, "delete", items, many.Options.read(body.get("options")), by=call.actor))
+        if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
+            raise Invalid("ids must be a list of texts.")
+        return answers.send(outcome(records.delete_many(name, ids, by=call.actor, **options_of(body))))
 
 
 class BatchDoor(BulkDoor):
@@ -112,7 +131,7 @@ class BatchDoor(BulkDoor):
         body=shape(
             operation=OPERATION,
             records=array(
-                shape(id=TEXT, data=OBJECT, externalId=TEXT, required=[]), maxItems=many.MOST
+                shape(id=TEXT, data=OBJECT, externalId=TEXT, required=[]), maxItems=MOST
             ),
             options=FLAGS,
             required=["operation", "records"],
@@ -120,15 +139,16 @@ class BatchDoor(BulkDoor):
         tag="data",
     )
     def post(self, call: Call, name: str) -> HttpResponse:
-        obj = served_object(call, name, "bulk")
+        served_object(call, name, "bulk")
         body = call.mapping()
         keys_only(body, "operation", "records", "options")
         operation = body.get("operation")
-        for verb in {"upsert": ("create", "update")}.get(operation, (operation,)):
-            if verb in many.OPERATIONS:
-                served_object(call, name, verb)
-        options = many.Options.read(body.get("options"))
-        return answers.send(many.run(obj, operation, body.get("records"), options, by=call.actor))
+        if operation not in VERBS:
+            raise Invalid(f"operation is one of {', '.join(VERBS)}.")
+        for verb in VERBS[operation]:
+            served_object(call, name, verb)
+        made = records.batch(name, operation, body.get("records"), by=call.actor, **options_of(body))
+        return answers.send(outcome(made))
 
 
 class TransactionDoor(BulkDoor):

@@ -1,6 +1,5 @@
 """Writing one record: create, change, delete, restore, copy."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -9,9 +8,8 @@ from apps.api import answers
 from apps.api.call import Call
 from apps.api.contract import OBJECT, TEXT, Parameter, array, describe, ref, shape
 from apps.api.data.access import served_object
-from apps.api.data.copying import copy_record
 from apps.api.data.reading import LIST_PARAMETERS, ONE, PAGE, SELECT, one_of, page_of
-from apps.api.door import WRITES, Door
+from apps.api.door import NONE, Door
 from apps.core.errors import Invalid
 from apps.objects import records
 
@@ -19,16 +17,6 @@ DROPPED_HEADER = "X-ObjectStack-Dropped-Fields"
 DROPPED = array(shape(object=TEXT, fields=array(TEXT), reason=TEXT, index={"type": "integer"}, required=["object", "fields", "reason"]))
 WRITTEN = shape(object=TEXT, id=TEXT, record=ref("Record"), droppedFields=DROPPED, required=["object", "id", "record"])
 IF_MATCH = Parameter("If-Match", "`updated_at` (or the version) of the copy that was changed.", place="header")
-
-
-def dropped_items(name: str, fields: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the protocol's account of fields that were sent and not written."""
-    return [{"object": name, "fields": sorted(fields), "reason": "readonly"}] if fields else []
-
-
-def dropped_headers(fields: Sequence[str]) -> dict[str, str]:
-    """Return the header that says the same."""
-    return {DROPPED_HEADER: f"{','.join(sorted(fields))};reason=readonly"} if fields else {}
 
 
 def expected_version(call: Call, body: dict[str, Any] | None = None) -> str | None:
@@ -41,18 +29,16 @@ def expected_version(call: Call, body: dict[str, Any] | None = None) -> str | No
     return None if found == "*" else found
 
 
-def written(name: str, made: records.Written, *, status: int = 200, **more: str) -> HttpResponse:
+def written(made: records.Written, *, status: int = 200) -> HttpResponse:
     """Answer with the record as it is now, and what was not written."""
-    body = {"object": name, "id": made.id, **more, "record": answers.Raw(made.json)}
-    if made.dropped:
-        body["droppedFields"] = dropped_items(name, made.dropped)
-    return answers.send(body, status=status, headers=dropped_headers(made.dropped))
+    header = made.header()
+    return answers.send(made.body(), status=status, headers={DROPPED_HEADER: header} if header else None)
 
 
 class RecordsDoor(Door):
     """`GET` and `POST /data/:object`."""
 
-    opens: ClassVar[frozenset[str]] = WRITES
+    opens: ClassVar[frozenset[str]] = NONE
 
     @describe("List records", answer=PAGE, parameters=LIST_PARAMETERS, tag="data")
     def get(self, call: Call, name: str) -> HttpResponse:
@@ -61,13 +47,13 @@ class RecordsDoor(Door):
     @describe("Create a record", answer=WRITTEN, status=201, body=ref("RecordCreate"), tag="data")
     def post(self, call: Call, name: str) -> HttpResponse:
         served_object(call, name, "create")
-        return written(name, records.create(name, call.mapping(), by=call.actor), status=201)
+        return written(records.create(name, call.mapping(), by=call.actor, tenant=call.tenant), status=201)
 
 
 class RecordDoor(Door):
     """`GET`, `PATCH` and `DELETE /data/:object/:id`."""
 
-    opens: ClassVar[frozenset[str]] = WRITES
+    opens: ClassVar[frozenset[str]] = NONE
 
     @describe("Read a record", answer=ONE, answers={304: None}, parameters=SELECT, tag="data")
     def get(self, call: Call, name: str, record_id: str) -> HttpResponse:
@@ -78,7 +64,7 @@ class RecordDoor(Door):
         served_object(call, name, "update")
         changes = dict(call.mapping())
         version = expected_version(call, changes)
-        return written(name, records.update(name, record_id, changes, by=call.actor, if_match=version))
+        return written(records.update(name, record_id, changes, by=call.actor, tenant=call.tenant, if_match=version))
 
     @describe(
         "Delete a record; it can be restored",
@@ -88,8 +74,8 @@ class RecordDoor(Door):
     )
     def delete(self, call: Call, name: str, record_id: str) -> HttpResponse:
         served_object(call, name, "delete")
-        records.delete(name, record_id, by=call.actor, if_match=expected_version(call))
-        return answers.send({"object": name, "id": record_id, "success": True})
+        gone = records.delete(name, record_id, by=call.actor, tenant=call.tenant, if_match=expected_version(call))
+        return answers.send(gone.body())
 
 
 class RestoreDoor(Door):
@@ -98,7 +84,7 @@ class RestoreDoor(Door):
     @describe("Restore a deleted record", answer=WRITTEN, tag="data")
     def post(self, call: Call, name: str, record_id: str) -> HttpResponse:
         served_object(call, name, "delete")
-        return written(name, records.restore(name, record_id, by=call.actor))
+        return written(records.restore(name, record_id, by=call.actor))
 
 
 class CloneDoor(Door):
@@ -116,10 +102,10 @@ class CloneDoor(Door):
         tag="data",
     )  # fmt: skip
     def post(self, call: Call, name: str, record_id: str) -> HttpResponse:
-        obj = served_object(call, name, "create")
+        served_object(call, name, "create")
         body = call.mapping(optional=True)
         overrides = body.get("overrides", {})
         if set(body) - {"overrides"} or not isinstance(overrides, dict):
             raise Invalid("The body is `{overrides?: {field: value}}`.")
-        made = copy_record(obj, record_id, overrides, by=call.actor)
-        return written(name, made, status=201, sourceId=record_id)
+        made = records.clone(name, record_id, overrides, by=call.actor)
+        return written(made, status=201)

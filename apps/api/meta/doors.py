@@ -11,7 +11,7 @@ from apps.api.call import Call
 from apps.api.contract import OBJECT, TEXT, Parameter, array, describe, shape
 from apps.api.door import Door
 from apps.api.meta import sources
-from apps.api.meta.items import form_config, view_config
+from apps.api.meta.items import form_config, list_config
 from apps.core.errors import NotFound, Problem
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
@@ -103,7 +103,7 @@ class ViewDoor(Door):
         obj = visible_object(name, access)
         locale = locale_of(call)
         if kind == "list":
-            config = view_config(obj, obj.default_view, access.readable(obj), locale)
+            config = list_config(obj, obj.default_view, access.readable(obj), locale)
         elif kind == "form":
             config = form_config(obj, access.readable(obj), access.editable(obj), locale)
         else:
@@ -113,7 +113,7 @@ class ViewDoor(Door):
 
 def visible_object(name: str, access: Access) -> ObjectDef:
     """Return an object the caller may read; 404 OBJECT_NOT_FOUND for the others."""
-    obj = catalog().get(name)
+    obj = catalog().find(name)
     if obj is None or not (access.can("read", obj) or access.has_system("manage_metadata")):
         raise NotFound(f"Object {name[:80]!r} is not registered.", code="OBJECT_NOT_FOUND", details={"object": name[:80]})
     return obj

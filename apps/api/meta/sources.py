@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.api.meta.items import object_item, sortability, view_config
+from apps.api.meta.items import object_item, sortability, list_config
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import Access
-from apps.permissions.models import PermissionSet
+from apps.permissions.queries import permission_sets
 
 Items = Callable[[Access, str | None], list[dict[str, Any]]]
 Item = Callable[[str, Access, str | None], dict[str, Any] | None]
@@ -46,7 +46,7 @@ class Source:
 def visible_objects(access: Access) -> list[ObjectDef]:
     """Return the objects that the caller may read; whoever may change definitions sees all."""
     everything = access.has_system("manage_metadata")
-    return [obj for obj in catalog().objects() if everything or access.can("read", obj)]
+    return [obj for obj in catalog() if everything or access.can("read", obj)]
 
 
 def seen_fields(obj: ObjectDef, access: Access) -> frozenset[str]:
@@ -73,7 +73,7 @@ def _views(access: Access, locale: str | None) -> list[dict[str, Any]]:
     for obj in visible_objects(access):
         seen = seen_fields(obj, access)
         for view in obj.list_views.values() or [obj.default_view]:
-            config = view_config(obj, view, seen, locale)
+            config = list_config(obj, view, seen, locale)
             item = {"name": f"{obj.name}.{view.name}", "label": config["label"], "object": obj.name}
             package = {"_packageId": obj.module} if obj.module else {}
             found.append(item | {"viewKind": "list", "config": config} | package)
@@ -81,12 +81,14 @@ def _views(access: Access, locale: str | None) -> list[dict[str, Any]]:
 
 
 def _sets(access: Access, locale: str | None) -> list[dict[str, Any]]:  # noqa: ARG001 - one signature for all
-    rows = PermissionSet.objects.order_by("name")
-    if not access.has_system("manage_permissions"):
-        rows = rows.filter(name__in=[item.name for item in access.grants.sets])
+    held = {item.name for item in access.grants.sets}
+    everything = access.has_system("manage_permissions")
     return [
-        {"name": row.name, "label": row.label, **row.body} | ({"_packageId": row.module} if row.module else {})
-        for row in rows
+        {"name": row.name, "label": row.label, "description": row.description, **row.body}
+        | {"_provenance": "system" if row.built_in else "package" if row.module else "runtime"}
+        | ({"_packageId": row.module} if row.module else {})
+        for row in permission_sets()
+        if everything or row.name in held
     ]
 
 

@@ -9,7 +9,7 @@ from apps.api.openapi.operations import operation_id
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.permissions.access import Access
 
-GENERIC = "/api/v1/data/{object}"
+GENERIC = "/api/v1/data/{name}"
 TEXTS = {"email": {"format": "email"}, "url": {"format": "uri"}, "textarea": {}, "text": {}, "phone": {}}
 NUMBERS = frozenset({"number", "currency", "percent"})
 LINKS = frozenset({"lookup", "master_detail", "user"})
@@ -97,7 +97,7 @@ def expand(document: dict[str, Any], objects: Iterable[ObjectDef], access: Acces
             f"{name}Update": input_schema(obj, access, creating=False),
         }
         for path, item in generic.items():
-            concrete = path.replace("{object}", obj.name, 1)
+            concrete = path.replace("{name}", obj.name, 1)
             made["paths"][concrete] = _concrete(item, concrete, obj, name)
     return made
 
@@ -107,7 +107,7 @@ def _concrete(item: Mapping[str, Any], path: str, obj: ObjectDef, name: str) -> 
     for method, told in made.items():
         told["operationId"] = operation_id(path, method)
         told["tags"] = [obj.label]
-        told["parameters"] = [p for p in told.get("parameters", []) if p["name"] != "object"]
+        told["parameters"] = [p for p in told.get("parameters", []) if p["name"] != "name"]
         _put_in(told, "Record", ref(name))
         _put_in(told, "RecordCreate", ref(f"{name}Create"))
         _put_in(told, "RecordUpdate", ref(f"{name}Update"))
