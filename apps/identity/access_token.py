@@ -6,6 +6,7 @@ the fallbacks and tokens signed with it stay valid until they expire.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 import jwt
@@ -52,34 +53,47 @@ def sign(*, user_id: UUID, family: UUID, tenant_id: UUID | None, now: datetime) 
 def read(token: str) -> Claims:
     """Return the claims of a token whose signature, audience and time hold; raise 401 otherwise."""
     try:
-        header = jwt.get_unverified_header(token)
-        key = dict(_keys())[header["kid"]]
-        if header.get("typ") != TYPE:
-            raise _refused()
-        claims = jwt.decode(
-            token,
-            key,
-            algorithms=[ALGORITHM],
-            audience=AUDIENCE,
-            options={"require": ["exp", "iat", "sub", "sid", "tid", "aud"]},
-        )
-        return Claims(
-            user_id=UUID(claims["sub"]),
-            family=UUID(claims["sid"]),
-            tenant_id=UUID(claims["tid"]) if claims["tid"] else None,
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-        )
+        claims = _verified(token, _keys())
     except jwt.ExpiredSignatureError as error:
-        raise Unauthenticated("The access token has expired.", code="TOKEN_EXPIRED") from error
+        raise _expired() from error
     except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise _refused() from error
+        raise Unauthenticated("This access token is not valid.", code="INVALID_TOKEN") from error
+    if claims.expires_at <= datetime.now(UTC):
+        raise _expired()
+    return claims
 
 
-def _refused() -> Unauthenticated:
-    return Unauthenticated("This access token is not valid.", code="INVALID_TOKEN")
+@lru_cache(maxsize=4096)
+def _verified(token: str, keys: tuple[tuple[str, bytes], ...]) -> Claims:
+    """Return the content of a token that a key of ours signed; the time is checked again at each use."""
+    header = jwt.get_unverified_header(token)
+    if header.get("typ") != TYPE:
+        raise jwt.InvalidTokenError
+    claims = jwt.decode(
+        token,
+        dict(keys)[header["kid"]],
+        algorithms=[ALGORITHM],
+        audience=AUDIENCE,
+        options={"require": ["exp", "iat", "sub", "sid", "tid", "aud"]},
+    )
+    return Claims(
+        user_id=UUID(claims["sub"]),
+        family=UUID(claims["sid"]),
+        tenant_id=UUID(claims["tid"]) if claims["tid"] else None,
+        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+    )
 
 
-def _keys() -> list[tuple[str, bytes]]:
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+def _expired() -> Unauthenticated:
+    return Unauthenticated("The access token has expired.", code="TOKEN_EXPIRED")
+
+
+def _keys() -> tuple[tuple[str, bytes], ...]:
+    return _derived(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+
+
+@lru_cache(maxsize=8)
+def _derived(*secrets: str) -> tuple[tuple[str, bytes], ...]:
+    """Return (kid, key) of every secret, the newest first."""
     keys = [keyed("access-token", secret) for secret in secrets]
-    return [(keyed("kid", key.hex()).hex()[:12], key) for key in keys]
+    return tuple((keyed("kid", key.hex()).hex()[:12], key) for key in keys)
