@@ -41,6 +41,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("CHANNELS_URL", "url", "", "Redis or Valkey for live pages; empty is per process.", secret=True),
     Variable("MEDIA_ROOT", "path", str(ROOT / "var" / "files"), "Folder of uploaded files, one below per tenant."),
     Variable("EXPORT_ROOT", "path", str(ROOT / "var" / "exports"), "Folder of tenants' archives."),
+    Variable("DEMO_PASSWORD", "text", "", "Password of the demo logins; empty makes one per installation.", secret=True),
     Variable("MODULES_ROOT", "path", str(ROOT / "modules"), "Folder with the modules that can be installed."),
     Variable("EMAIL_URL", "url", "console:", "`console:`, `smtp://user:pass@host:587?tls=true`.", secret=True),
     Variable("DEFAULT_FROM_EMAIL", "text", "AI-BOS <no-reply@localhost>", "Sender of mails."),

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.ids import uuid7
+from apps.core.ordered_json import OrderedJSONField
 from apps.core.tenant_model import TenantModel
 
 
@@ -42,7 +43,7 @@ class Version(models.Model):
     version = models.CharField(_("version"), max_length=60)
     checksum = models.CharField(_("checksum"), max_length=80)
     manifest = models.JSONField(_("manifest"))
-    content = models.JSONField(_("content"))
+    content = OrderedJSONField(_("content"))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
