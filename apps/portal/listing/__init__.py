@@ -1,0 +1,1 @@
+"""The list page: its address, its filters, its columns, what it shows."""

@@ -1,0 +1,140 @@
+"""The address of a list: everything that decides what it shows, read from GET parameters and written back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from apps.objects.definitions import ListView, ObjectDef
+from apps.objects.kinds.kind import kind_of
+from apps.portal.listing import filters
+from apps.portal.preferences import PAGE_SIZES
+
+NEVER_COLUMNS = frozenset({"id", "deleted_at", "version"})
+SEARCH_LIMIT = 200
+TRAIL = 20  # pages that "Previous" can walk back; before that it leads to the first page
+
+
+@dataclass(frozen=True)
+class ListAddress:
+    """One way to look at a list.
+
+    `sort` holds (field, descending); `columns` are in their order; `trail` the cursors of the pages before.
+    """
+
+    columns: tuple[str, ...]
+    sort: tuple[tuple[str, bool], ...]
+    conditions: tuple[filters.Condition, ...] = ()
+    search: str = ""
+    size: int = 25
+    cursor: str = ""
+    view: str = ""
+    trail: tuple[str, ...] = ()
+
+    def params(self) -> dict[str, list[str]]:
+        """Return the part that a saved view keeps: columns, order, filters and search."""
+        kept = {
+            "columns": [",".join(self.columns)],
+            "sort": [",".join(f"-{name}" if down else name for name, down in self.sort)],
+            "f": [condition.encoded() for condition in self.conditions],
+            "q": [self.search] if self.search else [],
+        }
+        return {name: values for name, values in kept.items() if values and values != [""]}
+
+    def next_query(self, cursor: str) -> str:
+        """Return `?…` of the page that starts at `cursor`."""
+        return self.query(cursor=cursor, trail=(*self.trail, self.cursor))
+
+    def previous_query(self) -> str:
+        """Return `?…` of the page before, or an empty text on the first page."""
+        if not self.cursor:
+            return ""
+        return self.query(cursor=self.trail[-1] if self.trail else "", trail=self.trail[:-1])
+
+    def query(self, **changes: Any) -> str:
+        """Return `?…` of this list with changes, on its first page."""
+        other = replace(self, **{"cursor": "", "trail": ()} | changes)
+        params = other.params() | {"size": [str(other.size)]}
+        if other.view:
+            params["view"] = [other.view]
+        if other.cursor:
+            params |= {"after": [other.cursor], "trail": list(other.trail[-TRAIL:])}
+        return "?" + urlencode(params, doseq=True)
+
+
+def choices(definition: ObjectDef, readable: frozenset[str]) -> list[str]:
+    """Return the fields that may stand as columns: declared ones in their order, then the system's."""
+    declared = [name for name, field in definition.fields.items() if not field.hidden]
+    system = [name for name in definition.all_fields if name not in definition.fields and name not in NEVER_COLUMNS]
+    if definition.owner_field is None:
+        system = [name for name in system if name != "owner_id"]
+    return [name for name in [*declared, *system] if name in readable]
+
+
+def read(
+    get: QueryDict, definition: ObjectDef, readable: frozenset[str], *, size: int, base: Mapping[str, list[str]] | None = None
+) -> ListAddress:
+    """Return the list that the parameters ask for; what they leave out comes from `base`, then the definition.
+
+    `base` is the query of a saved view. Unknown and unreadable fields are left out.
+    """
+    kept = base or {}
+    given = {name: get.getlist(name) if name in get else kept.get(name, []) for name in ("columns", "sort", "f", "q")}
+    possible = choices(definition, readable)
+    default = definition.default_view
+    wanted = _words(given["columns"]) or list(default.columns)
+    columns = tuple(dict.fromkeys(name for name in wanted if name in possible)) or tuple(possible[:6])
+    sort = _sort(given["sort"], definition, readable) or tuple(
+        (name, order == "desc") for name, order in default.sort if _sortable(definition, name, readable)
+    )
+    asked = get.get("size", "")
+    return ListAddress(
+        columns=columns,
+        sort=sort or (("updated_at", True),),
+        conditions=tuple(filters.decode(given["f"], definition, readable)),
+        search=(given["q"][0] if given["q"] else "").strip()[:SEARCH_LIMIT],
+        size=int(asked) if asked.isdigit() and int(asked) in PAGE_SIZES else size,
+        cursor=get.get("after", ""),
+        view=get.get("view", ""),
+        trail=tuple(get.getlist("trail"))[-TRAIL:],
+    )
+
+
+def _words(values: list[str]) -> list[str]:
+    return [word for value in values for word in value.split(",") if word]
+
+
+def _sortable(definition: ObjectDef, name: str, readable: frozenset[str]) -> bool:
+    field = definition.all_fields.get(name)
+    return field is not None and name in readable and field.sortable and kind_of(field).sortable
+
+
+def _sort(values: list[str], definition: ObjectDef, readable: frozenset[str]) -> tuple[tuple[str, bool], ...]:
+    words = [(word.lstrip("-"), word.startswith("-")) for word in _words(values)]
+    return tuple((name, down) for name, down in words if _sortable(definition, name, readable))[:3]
+
+
+def with_view(address: ListAddress, view: str) -> ListAddress:
+    """Return the same list as part of a saved view."""
+    return replace(address, view=view)
+
+
+def from_query(text: str, definition: ObjectDef, readable: frozenset[str]) -> ListAddress:
+    """Return the list of a `?…` text, with its view."""
+    return read(QueryDict(text.lstrip("?")), definition, readable, size=25)
+
+
+def standard(definition: ObjectDef, like: ListAddress) -> ListAddress:
+    """Return the list as it opens without any parameter, in the page size of `like`."""
+    return read(QueryDict(""), definition, frozenset(definition.all_fields), size=like.size)
+
+
+def of_declared(definition: ObjectDef, view: ListView, like: ListAddress) -> ListAddress | None:
+    """Return the address of a view that the definition declares; None for a filter the builder cannot show."""
+    conditions = filters.from_where(view.filter)
+    if conditions is None:
+        return None
+    sort = tuple((name, order == "desc") for name, order in view.sort) or like.sort
+    return ListAddress(columns=view.columns, sort=sort, conditions=tuple(conditions), size=like.size)

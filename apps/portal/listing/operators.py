@@ -1,0 +1,92 @@
+"""The words of the filter builder: which operators a field offers and what each means to the query."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from apps.objects.definitions import FieldDef
+from apps.objects.kinds.kind import kind_of
+
+LIST_SEPARATOR, RANGE_SEPARATOR = ",", ".."
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator. `takes` is value, many, range, days or none; `test` turns the text into a condition."""
+
+    code: str
+    label: Promise
+    takes: str
+    test: Callable[[str], Any]
+
+
+def escaped(text: str) -> str:
+    """Return `text` so that `$ilike` takes it literally."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _between(text: str) -> dict[str, Any]:
+    low, _dots, high = text.partition(RANGE_SEPARATOR)
+    bounds = {"$gte": low.strip(), "$lte": high.strip()}
+    return {name: bound for name, bound in bounds.items() if bound}
+
+
+def _last_days(text: str) -> dict[str, Any]:
+    days = min(int(text), 36_500)
+    return {"$gte": (timezone.localdate() - dt.timedelta(days=days)).isoformat()}
+
+
+def _many(text: str) -> list[str]:
+    return [part for part in text.split(LIST_SEPARATOR) if part]
+
+
+_ALL = (
+    Operator("has", _("contains"), "value", lambda v: {"$icontains": v}),
+    Operator("starts", _("starts with"), "value", lambda v: {"$ilike": escaped(v) + "%"}),
+    Operator("is", _("is"), "value", lambda v: {"$eq": v}),
+    Operator("not", _("is not"), "value", lambda v: {"$ne": v}),
+    Operator("gt", _("is more than"), "value", lambda v: {"$gt": v}),
+    Operator("lt", _("is less than"), "value", lambda v: {"$lt": v}),
+    Operator("between", _("is between"), "range", _between),
+    Operator("on", _("is on"), "value", lambda v: {"$gte": v, "$lte": v}),
+    Operator("after", _("is after"), "value", lambda v: {"$gt": v}),
+    Operator("before", _("is before"), "value", lambda v: {"$lt": v}),
+    Operator("days", _("in the last days"), "days", _last_days),
+    Operator("in", _("is any of"), "many", lambda v: {"$in": _many(v)}),
+    Operator("nin", _("is none of"), "many", lambda v: {"$nin": _many(v)}),
+    Operator("yes", _("is yes"), "none", lambda _v: {"$eq": True}),
+    Operator("no", _("is no"), "none", lambda _v: {"$eq": False}),
+    Operator("me", _("is me"), "none", lambda _v: {"$eq": "{current_user_id}"}),
+    Operator("includes", _("includes"), "value", lambda v: {"$contains": v}),
+    Operator("empty", _("is empty"), "none", lambda _v: {"$null": True}),
+    Operator("filled", _("is not empty"), "none", lambda _v: {"$null": False}),
+)
+OPERATORS: Mapping[str, Operator] = {operator.code: operator for operator in _ALL}
+_PRESENCE = ("empty", "filled")
+_TEXT = ("has", "starts", "is", "not", *_PRESENCE)
+_NUMBER = ("is", "not", "gt", "lt", "between", *_PRESENCE)
+_TIME = ("on", "after", "before", "between", "days", *_PRESENCE)
+BY_CELL: Mapping[str, tuple[str, ...]] = {
+    "number": _NUMBER,
+    "currency": _NUMBER,
+    "percent": _NUMBER,
+    "date": _TIME,
+    "datetime": _TIME,
+    "boolean": ("yes", "no", *_PRESENCE),
+    "badge": ("in", "nin", "is", "not", *_PRESENCE),
+    "badges": ("includes", *_PRESENCE),
+    "lookup": ("is", "not", *_PRESENCE),
+    "user": ("me", "is", "not", *_PRESENCE),
+    "json": _PRESENCE,
+    "id": ("is",),
+}
+
+
+def offered(field: FieldDef) -> list[Operator]:
+    """Return the operators of a field, the most useful first."""
+    return [OPERATORS[code] for code in BY_CELL.get(kind_of(field).cell, _TEXT)]

@@ -1,0 +1,162 @@
+"""Everything the list's template shows, put together from one address and one query."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.core.actor import Actor
+from apps.objects.definitions import ObjectDef
+from apps.objects.kinds.kind import kind_of
+from apps.portal import records, show
+from apps.portal.listing import filters
+from apps.portal.listing.address import ListAddress, choices
+from apps.portal.listing.builder import Chip, chip_value
+from apps.portal.listing.operators import OPERATORS
+
+COUNT_CAP = 10_000
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading: its words, how it sorts now, and where sorting leads (empty when it cannot)."""
+
+    name: str
+    label: str
+    numeric: bool
+    direction: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value as HTML."""
+
+    label: str
+    html: SafeString
+    numeric: bool
+    is_title: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record of the list."""
+
+    id: str
+    title: str
+    href: str
+    cells: list[Cell]
+
+
+def ast(address: ListAddress, definition: ObjectDef, *, deleted: bool = False) -> dict[str, Any]:
+    """Return the query of a list in the protocol's form, without its page."""
+    body: dict[str, Any] = {
+        "fields": list(dict.fromkeys(["id", definition.name_field, *address.columns])),
+        "orderBy": [{"field": name, "order": "desc" if down else "asc"} for name, down in address.sort],
+    }
+    where = filters.where(address.conditions)
+    if where:
+        body["where"] = where
+    if address.search:
+        body["search"] = address.search
+    if deleted:
+        body["deleted"] = True
+    return body
+
+
+def fetch(address: ListAddress, definition: ObjectDef, *, by: Actor, deleted: bool = False) -> records.Found:
+    """Return one page of the list with a count that stops at `COUNT_CAP`."""
+    page = {"limit": address.size, "count": "capped", "after": address.cursor}
+    return records.find(definition, ast(address, definition, deleted=deleted) | page, by=by)
+
+
+def columns(address: ListAddress, definition: ObjectDef) -> list[Column]:
+    """Return the headings."""
+    order = dict(address.sort[:1])
+    found = []
+    for name in address.columns:
+        field, kind = definition.all_fields[name], kind_of(definition.all_fields[name])
+        direction = ("descending" if order[name] else "ascending") if name in order else ""
+        down = not order[name] if name in order else kind.cell in ("datetime", "date")
+        href = address.query(sort=((name, down),)) if field.sortable and kind.sortable else ""
+        label = definition.field_label(name, show.locale())
+        found.append(Column(name, label, kind.cell in show.NUMERIC_CELLS, direction, href))
+    return found
+
+
+def rows(
+    found: Sequence[Mapping[str, Any]], address: ListAddress, definition: ObjectDef, names: show.Names
+) -> list[Row]:
+    """Return the records as the table shows them; the title leads to the record, or the first column does."""
+    titled = definition.name_field if definition.name_field in address.columns else address.columns[0]
+    labels = {name: definition.field_label(name, show.locale()) for name in address.columns}
+    made = []
+    for record in found:
+        title = str(record.get(definition.name_field) or _("Untitled"))
+        cells = [_cell(record, name, labels[name], name == titled, definition, names) for name in address.columns]
+        href = reverse("portal:record", args=[definition.name, record["id"]])
+        made.append(Row(str(record["id"]), title, href, cells))
+    return made
+
+
+def _cell(
+    record: Mapping[str, Any], name: str, label: str, is_title: bool, definition: ObjectDef, names: show.Names
+) -> Cell:
+    field = definition.all_fields[name]
+    cell = kind_of(field).cell
+    if is_title:
+        html = format_html("{}", show.plain(record.get(name), field, definition, names) or _("Untitled"))
+    else:
+        html = show.cell(record.get(name), field, definition, names)
+    return Cell(label, html, cell in show.NUMERIC_CELLS, is_title)
+
+
+def chips(address: ListAddress, definition: ObjectDef, names: show.Names) -> list[Chip]:
+    """Return the filters in words."""
+    made, last = [], None
+    for condition in address.conditions:
+        left = tuple(other for other in address.conditions if other is not condition)
+        field = definition.all_fields[condition.field]
+        made.append(
+            Chip(
+                field=definition.field_label(condition.field, show.locale()),
+                operator=OPERATORS[condition.operator].label,
+                value=chip_value(field, definition, condition, names),
+                remove_href=bare(address, conditions=left),
+                starts_group=last is not None and last != condition.group,
+            )
+        )
+        last = condition.group
+    return made
+
+
+def bare(address: ListAddress, **changes: Any) -> str:
+    """Return `?…` of a changed list; a saved view's filters are overruled even by none at all."""
+    query = address.query(**changes)
+    changed = replace(address, **changes)
+    if address.view and not changed.conditions:
+        query += "&f="
+    return query + ("&q=" if address.view and not changed.search else "")
+
+
+def column_choices(address: ListAddress, definition: ObjectDef, readable: frozenset[str]) -> list[dict[str, Any]]:
+    """Return the fields of the column chooser: those shown in their order, then the others."""
+    rest = [name for name in choices(definition, readable) if name not in address.columns]
+    return [
+        {"name": name, "label": definition.field_label(name, show.locale()), "shown": name in address.columns}
+        for name in (*address.columns, *rest)
+    ]
+
+
+def about(total: int | None, capped: bool) -> str:
+    """Return how many records the list has, in words."""
+    if total is None:
+        return ""
+    if capped:
+        return _("more than %(count)s records") % {"count": show.number(COUNT_CAP)}
+    return ngettext("%(count)s record", "%(count)s records", total) % {"count": show.number(total)}

@@ -1,0 +1,1 @@
+"""The pages: each view reads the input, calls one service or query, and shows the result."""

@@ -1,0 +1,1 @@
+"""The settings: members, permissions, keys, brand, modules, ledger, jobs."""

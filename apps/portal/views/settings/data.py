@@ -1,0 +1,48 @@
+"""What is installed, and the work that runs in the background."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from apps.events import queries as work
+from apps.events.states import JobState
+from apps.objects.catalog import catalog
+from apps.portal import modules as installed
+from apps.portal import show
+from apps.portal.navigation import icon_of
+from apps.portal.views.frame import actor_of, page
+from apps.portal.views.settings.frame import access_of, base
+
+
+@require_GET
+@page
+def modules(request: HttpRequest) -> HttpResponse:
+    """List the installed modules with their objects."""
+    access, locale = access_of(request), show.locale()
+    objects: dict[str, list[dict[str, object]]] = {}
+    for definition in catalog():
+        objects.setdefault(definition.module or "", []).append({
+            "name": definition.name,
+            "label": definition.label_for(locale, plural=True),
+            "icon": icon_of(definition),
+            "fields": len(definition.fields),
+            "readable": bool(access.can("read", definition)),
+        })  # fmt: skip
+    context = base(request, "modules") | {"modules": installed.overview(), "objects": objects}
+    return render(request, "portal/settings/modules.html", context)
+
+
+@require_GET
+@page
+def jobs(request: HttpRequest) -> HttpResponse:
+    """List the tenant's jobs; members without view of the ledger see their own."""
+    by, state = actor_of(request), request.GET.get("state", "")
+    found = work.jobs(state=state if state in JobState.values else None, cursor=request.GET.get("cursor") or None)
+    everybody = access_of(request).has_system("view_audit")
+    context = base(request, "jobs") | {
+        "jobs": [job for job in found.jobs if everybody or job.actor_id == by.id],
+        "next": found.next,
+        "states": JobState.choices,
+        "state": state,
+    }
+    return render(request, "portal/settings/jobs.html", context)

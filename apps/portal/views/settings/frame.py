@@ -1,0 +1,37 @@
+"""The side menu of the settings, with what the member may open."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from apps.permissions.access import Access, access_for
+from apps.portal.views.frame import actor_of
+
+
+def base(request: HttpRequest, current: str) -> dict[str, Any]:
+    """Return the context that every page of the settings shares."""
+    access = access_for(actor_of(request))
+    entries = [
+        ("members", "users", _("Members"), True),
+        ("permissions", "shield-lock", _("Permissions"), True),
+        ("keys", "key", _("API keys"), True),
+        ("brand", "palette", _("Branding"), access.has_system("manage_settings")),
+        ("modules", "packages", _("Modules"), True),
+        ("ledger", "book-2", _("Ledger"), access.has_system("view_audit")),
+        ("jobs", "subtask", _("Jobs"), True),
+    ]
+    menu = [
+        {"name": name, "icon": icon, "label": label, "href": reverse(f"portal:{name}")}
+        for name, icon, label, shown in entries
+        if shown
+    ]
+    label = next((item["label"] for item in menu if item["name"] == current), "")
+    crumbs = [(_("Settings"), reverse("portal:settings")), (label, "")]
+    return {"nav_current": "settings", "settings_menu": menu, "settings_current": current, "crumbs": crumbs, "heading": label}
+
+
+def access_of(request: HttpRequest) -> Access:
+    """Return the rights of who asks."""
+    return access_for(actor_of(request))
