@@ -40,7 +40,18 @@ class Task:
 class BackEnd(Protocol):
     """Keeps jobs as rows and rings a worker after the commit."""
 
-    def enqueue(self, task: Task, *, tenant: UUID | None, args: dict[str, Any], title: str, by: Actor) -> UUID:
+    def enqueue(
+        self,
+        task: Task,
+        *,
+        tenant: UUID | None,
+        args: dict[str, Any],
+        title: str,
+        by: Actor,
+        key: str | None,
+        priority: int,
+        delay: float,
+    ) -> UUID:
         """Write the job in the caller's transaction; return its id."""
 
 
@@ -72,8 +83,22 @@ def task(
     return register
 
 
-def enqueue(name: str, *, tenant: UUID | None, args: dict[str, Any], title: str, by: Actor) -> UUID:
-    """Ask for a job; it exists if and only if the caller's transaction commits. Return its id."""
+def enqueue(
+    name: str,
+    *,
+    tenant: UUID | None,
+    args: dict[str, Any],
+    title: str,
+    by: Actor,
+    key: str | None = None,
+    priority: int = 0,
+    delay: float = 0.0,
+) -> UUID:
+    """Ask for a job; it exists if and only if the caller's transaction commits. Return its id.
+
+    A second call with the same `key` returns the first call's job. Of a tenant's due jobs the highest `priority`
+    goes first. `delay` is in seconds.
+    """
     known = tasks.get(name)
     if known is None:
         msg = f"No task is registered as {name!r}."
@@ -84,4 +109,6 @@ def enqueue(name: str, *, tenant: UUID | None, args: dict[str, Any], title: str,
     if known.tenant == "forbidden" and tenant is not None:
         msg = f"The task {name!r} works for the platform, not for one tenant."
         raise ValueError(msg)
-    return _back_end[0].enqueue(known, tenant=tenant, args=args, title=title, by=by)
+    return _back_end[0].enqueue(
+        known, tenant=tenant, args=args, title=title, by=by, key=key, priority=priority, delay=delay
+    )

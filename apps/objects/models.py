@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.ids import uuid7
+from apps.core.ordered_json import OrderedJSONField
 from apps.core.tenant_model import TenantModel
 from apps.objects.transfer.models import ImportRow, ImportRun
 
@@ -22,7 +23,7 @@ class Definition(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=64)
     module = models.CharField(_("module"), max_length=100, blank=True, default="")
-    body = models.JSONField(_("definition"))
+    body = OrderedJSONField(_("definition"))
     version = models.PositiveIntegerField(_("version"), default=1)
     checksum = models.CharField(_("checksum"), max_length=80)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.ACTIVE)
@@ -50,7 +51,7 @@ class DefinitionVersion(TenantModel):
     version = models.PositiveIntegerField()
     operation = models.CharField(max_length=10, default="publish")
     module = models.CharField(max_length=100, blank=True, default="")
-    body = models.JSONField()
+    body = OrderedJSONField()
     checksum = models.CharField(max_length=80)
     plan = models.JSONField(default=dict)
     actor = models.JSONField(default=dict)

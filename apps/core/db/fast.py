@@ -25,7 +25,9 @@ class FastRead:
     platform_clock: int
 
 
-def read(tenant: TenantRef, query: sql.Composed | sql.SQL | str | bytes, params: Sequence[Any] = ()) -> FastRead:
+def read(
+    tenant: TenantRef, query: sql.Composed | sql.SQL | str | bytes, params: Sequence[Any] = ()
+) -> FastRead:
     """Run one reading statement for `tenant`; outside a transaction in one round trip, inside it as it is.
 
     A connection the server closed in the meantime is opened anew and asked once more.
@@ -47,12 +49,21 @@ def write(statement: sql.Composed | sql.SQL | str, params: Sequence[Any]) -> int
 
     Raises ScopeMissing outside a scope, and Django's exceptions for the database's.
     """
-    connection = connections["default"]
+    with connections["default"].wrap_database_errors:
+        return cursor().execute(statement, params, prepare=settings.DATABASE_PREPARE).rowcount
+
+
+def cursor() -> psycopg.Cursor[Any]:
+    """Return psycopg's own cursor in the scope in force; it is a context manager.
+
+    Raises ScopeMissing outside a scope, and psycopg's exceptions for the database's.
+    """
+    connection: Any = connections["default"]
     if not connection.in_atomic_block or not connection.scopes:
-        msg = "Nothing is written outside a scope: there is no transaction it could belong to."
+        msg = "A statement outside any scope: there is no transaction it could belong to."
         raise ScopeMissing(msg)
-    with connection.wrap_database_errors:
-        return connection.raw_cursor().execute(statement, params, prepare=settings.DATABASE_PREPARE).rowcount
+    raw: psycopg.Cursor[Any] = connection.raw_cursor()
+    return raw
 
 
 def _pipelined(connection: Any, tenant: TenantRef, query: Any, params: Sequence[Any]) -> FastRead:
