@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, IntegrityError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
@@ -63,6 +64,8 @@ class Door(APIView):
             response = self._answer(call, kwargs)
         except Problem as problem:
             response = answers.refusal(problem)
+        except (SuspiciousOperation, UnreadablePostError) as error:
+            response = answers.refusal(Problem("INVALID_REQUEST", f"The request cannot be read: {error}", status=400))
         except IntegrityError:
             logger.exception("a constraint that no service foresaw")
             response = answers.refusal(Problem("RESOURCE_CONFLICT", "Another record forbids this.", status=409))

@@ -45,6 +45,19 @@ def options_of(body: dict[str, Any]) -> dict[str, bool]:
     return {OPTIONS[name]: value for name, value in raw.items()}
 
 
+def items_of(body: dict[str, Any], *allowed: str) -> list[dict[str, Any]]:
+    """Return the rows of a batch when each is an object of the allowed keys with values of their types."""
+    rows = body.get("records")
+    types = {"id": str, "data": dict, "externalId": str}
+    if not isinstance(rows, list):
+        raise Invalid("records must be a list.")
+    for index, row in enumerate(rows):
+        fits = isinstance(row, dict) and not set(row) - set(allowed)
+        if not fits or not all(isinstance(value, types[key]) for key, value in row.items()):
+            raise Invalid(f"records[{index}] is an object of {', '.join(allowed)}.", details={"index": index})
+    return rows
+
+
 def outcome(made: records.Batch) -> dict[str, Any]:
     """Return a BatchUpdateResponse; the records' own bytes go into it."""
     answer = replace(made, rows=[replace(row, record=None) for row in made.rows]).as_dict()
@@ -98,7 +111,7 @@ class UpdateManyDoor(BulkDoor):
         served_object(call, name, "update")
         body = call.mapping()
         keys_only(body, "records", "options")
-        made = records.update_many(name, body.get("records"), by=call.actor, **options_of(body))
+        made = records.update_many(name, items_of(body, "id", "data"), by=call.actor, **options_of(body))
         return answers.send(outcome(made))
 
 
@@ -147,7 +160,8 @@ class BatchDoor(BulkDoor):
             raise Invalid(f"operation is one of {', '.join(VERBS)}.")
         for verb in VERBS[operation]:
             served_object(call, name, verb)
-        made = records.batch(name, operation, body.get("records"), by=call.actor, **options_of(body))
+        rows = items_of(body, "id", "data", "externalId")
+        made = records.batch(name, operation, rows, by=call.actor, **options_of(body))
         return answers.send(outcome(made))
 
 

@@ -183,6 +183,7 @@ def _done(call: Call, operation: Verb, index: int, row: Mapping[str, Any], retur
     if operation == "upsert":
         identity = identity or _known(call, row)
         operation = "update" if identity else "create"
+        data = _external(call, row) | data
     if operation == "create":
         written = made(call, data)
     elif identity is None:
@@ -204,6 +205,12 @@ def _known(call: Call, row: Mapping[str, Any]) -> UUID | None:
         if raw is not None:
             return _by_value(call, found, raw)
     return None
+
+
+def _external(call: Call, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row's `externalId` as the value of the field it stands for."""
+    marked = [found.name for found in call.obj.fields.values() if found.external_id]
+    return {marked[0]: row["externalId"]} if len(marked) == 1 and row.get("externalId") is not None else {}
 
 
 def _by_value(call: Call, found: FieldDef, raw: Any) -> UUID | None:
