@@ -103,4 +103,4 @@ def _home(user: User) -> TenantRef | None:
 
 
 def _send(to: str, subject: str, body: str) -> dict[str, Any]:
-    return {"sent": bool(send_mail(subject, body, None, [to]))}
+    return {"sent": bool(send_mail(" ".join(subject.split()), body, None, [to]))}

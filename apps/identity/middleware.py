@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from apps.core import context
 from apps.core.scope import current_tenant, scope_of
+from apps.identity.devices import remember_device
 from apps.identity.models import Membership, User
 from apps.identity.place import place_of
 from apps.identity.resolve import Identity, identify
@@ -48,6 +49,13 @@ class IdentityMiddleware(AuthenticationMiddleware):
         if identity.tenant is not None:
             request.membership = SimpleLazyObject(lambda: _membership(identity))  # type: ignore[attr-defined]
         context.actor.set(identity.actor)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Mark the browser of somebody who has just signed in."""
+        user_id = getattr(request, "remember_device_of", None)
+        if user_id is not None:
+            remember_device(response, user_id=user_id)
+        return response
 
 
 def _membership(identity: Identity) -> Membership:

@@ -14,12 +14,12 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.core.clock import bump
 from apps.core.scope import platform_scope
 from apps.identity.grants import open_sessions
 from apps.identity.models import Session
 from apps.identity.place import Place
 from apps.identity.secrets import digest, new_token
+from apps.identity.services.sessions import end_session, member
 
 KEEP_ENDED = timedelta(days=30)
 
@@ -75,11 +75,13 @@ class SessionStore(SessionBase):
         key = session_key or self.session_key
         if key is None:
             return
-        rows = Session.objects.filter(token_hash=digest(key), ended_at=None)
-        signed_in = rows.exclude(user=None).exists()
-        rows.update(ended_at=timezone.now(), ended_reason="signed out", data="")
-        if signed_in:
-            bump(self.place.tenant.id if self.place.tenant else None)
+        row = Session.objects.select_related("user").filter(token_hash=digest(key), ended_at=None).first()
+        if row is None:
+            return
+        if row.user is not None:
+            end_session(session_id=row.id, by=member(row.user, self.place.tenant))
+        else:
+            row.delete()
 
     @classmethod
     def clear_expired(cls) -> None:

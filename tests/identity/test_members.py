@@ -190,6 +190,32 @@ def test_the_plan_limits_active_members(team):
         refused("QUOTA_EXCEEDED", members.reactivate, user_id=people["member"][0].id, by=SYSTEM)
 
 
+def test_parallel_joins_never_exceed_the_plan(team):
+    tenant, _people = team
+    with platform_scope("test"):
+        plan, _made = Plan.objects.get_or_create(code="five", defaults={"name": "Five", "quotas": {"members": 5}})
+        Tenant.objects.filter(pk=tenant.id).update(plan=plan)
+    barrier, outcomes = threading.Barrier(6), []
+
+    def join(number):
+        barrier.wait(5)
+        try:
+            with tenant_scope(tenant):
+                members.create_member(email=f"par{number}@t.test", by=SYSTEM)
+            outcomes.append("joined")
+        except Problem as problem:
+            outcomes.append(problem.code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=join, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(outcomes) == ["QUOTA_EXCEEDED"] * 4 + ["joined"] * 2
+
+
 class TestInvitations:
     def test_the_link_is_mailed_by_a_job_that_holds_no_secret(self, team):
         tenant, people = team

@@ -1,5 +1,6 @@
 """Sessions of browsers, through the product's own middlewares around a small page."""
 
+import json
 from datetime import timedelta
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import RequestFactory, override_settings
 from django.utils import timezone
 
+from apps.audit.models import Pending
 from apps.core.clock import bump
 from apps.core.errors import Problem
 from apps.core.http import RequestMiddleware
@@ -57,8 +59,6 @@ class Browser:
         self.response = self.handler(request)
         for name, morsel in self.response.cookies.items():
             self.cookies[name] = morsel.value
-        import json
-
         return json.loads(self.response.content)
 
     def enter(self, host, email, password=PASSWORD):
@@ -84,6 +84,32 @@ def test_signing_in_and_out(people):
     assert browser.get("acme.localhost")["who"] is None
     browser.cookies[settings.SESSION_COOKIE_NAME] = key
     assert browser.get("acme.localhost")["who"] is None  # the old cookie is dead, not only forgotten
+
+
+def test_a_browser_is_remembered_as_its_persons(people):
+    browser = Browser()
+    assert (
+        browser.enter("acme.localhost", people.email("sales"), "wrong")["code"] == "INVALID_EMAIL_OR_PASSWORD"
+    )
+    assert cookie_name() not in browser.cookies
+    browser.enter("acme.localhost", people.email("sales"))
+    device = browser.cookies[cookie_name()]
+    browser.get("acme.localhost", "/out")
+    browser.enter("acme.localhost", people.email("sales"))
+    assert browser.cookies[cookie_name()] == device
+    browser.enter("acme.localhost", people.email("admin"))
+    assert browser.cookies[cookie_name()] != device
+
+
+def test_coming_and_going_is_in_the_ledger(people, acme):
+    browser = Browser()
+    browser.enter("acme.localhost", people.email("manager"))
+    browser.get("acme.localhost", "/out")
+    with tenant_scope(acme):
+        rows = [json.loads(bytes(row.body)) for row in Pending.objects.filter(tenant_id=acme.id)]
+    user = str(people.users["manager@acme"].id)
+    mine = [entry["action"] for entry in rows if entry["actor"]["id"] == user]
+    assert mine[-2:] == ["session.started", "session.ended"]
 
 
 def test_the_key_changes_at_sign_in(people, acme):

@@ -168,8 +168,12 @@ def known_role(role: str) -> Role:
 
 
 def require_room(tenant: TenantRef) -> None:
-    """Raise 409 QUOTA_EXCEEDED when the plan's `members` are all taken by active members."""
-    row = Tenant.objects.select_related("plan").get(pk=tenant.id)
+    """Raise 409 QUOTA_EXCEEDED when the plan's `members` are all taken by active members.
+
+    The tenant's row is locked until the end of the transaction, so that parallel joins count each other.
+    """
+    rows = Tenant.objects.select_for_update(no_key=True, of=("self",)).select_related("plan")
+    row = rows.get(pk=tenant.id)
     limit = row.plan.quotas.get("members")
     taken = Membership.objects.filter(tenant=tenant.id, state=MembershipState.ACTIVE).count()
     if limit is not None and taken >= limit:

@@ -46,21 +46,25 @@ def open_session(*, user: User, place: Place, tenant: TenantRef | None, kind: Se
         expires_at=now + timedelta(seconds=settings.SESSION_COOKIE_AGE),
     )
     User.objects.filter(pk=user.pk).update(last_login=now)
-    by = Actor(
+    ledger.record(
+        "session.started",
+        by=member(user, tenant),
+        target=f"session:{session.id}",
+        details={"kind": kind.value, "host": session.host},
+        tenant=tenant,
+    )
+    return Opened(session, token)
+
+
+def member(user: User, tenant: TenantRef | None) -> Actor:
+    """Return the actor of a person who has proved who they are."""
+    return Actor(
         kind="operator" if tenant is None and user.is_staff else "member",
         id=str(user.id),
         label=str(user),
         user_id=user.id,
         tenant_id=tenant.id if tenant else None,
     )
-    ledger.record(
-        "session.started",
-        by=by,
-        target=f"session:{session.id}",
-        details={"kind": kind.value, "host": session.host},
-        tenant=tenant,
-    )
-    return Opened(session, token)
 
 
 @transaction.atomic

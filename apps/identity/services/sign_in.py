@@ -1,6 +1,6 @@
 """Signing in with a password, on a page or as a program.
 
-Pages call `enter`, programs `sign_in`. Both raise the same 401 INVALID_EMAIL_OR_PASSWORD for an unknown
+Pages call `enter` (or `welcome`, after another proof) and Django's `logout`; programs call `sign_in`. Both raise the same 401 INVALID_EMAIL_OR_PASSWORD for an unknown
 address, a wrong password, a closed account and a person without a place here, after the same work; and 429
 RATE_LIMIT_EXCEEDED with Retry-After. Refusals are in the ledger although the request is rolled back.
 """
@@ -21,7 +21,9 @@ from apps.identity import passwords, throttle
 from apps.identity.models import Membership, MembershipState, Session, User, normalize_email
 from apps.identity.place import Place, place_of, scope_at
 from apps.identity.secrets import digest
-from apps.identity.services.sessions import Opened, open_session
+from apps.identity.services.sessions import Opened, member, open_session
+
+__all__ = ["BACKEND", "NOBODY", "SignedIn", "enter", "member", "only_tenant", "sign_in", "verify", "welcome"]
 
 BACKEND = "apps.identity.backend.OperatorBackend"
 NOBODY = Actor(kind="system", id="anonymous", label="Anonymous")
@@ -45,6 +47,17 @@ def enter(request: HttpRequest, *, email: str, password: str) -> User:
     """
     place = place_of(request)
     user = verify(email=email, password=password, place=place, operators_only=place.tenant is None)
+    welcome(request, user)
+    return user
+
+
+def welcome(request: HttpRequest, user: User) -> None:
+    """Open the page's session for somebody who has just proved who they are (password, invitation's link).
+
+    The key of the session changes. The browser is remembered as one of this person's: IdentityMiddleware
+    sets the cookie on the answer.
+    """
+    place = place_of(request)
     login(request, user, backend=BACKEND)
     ledger.record(
         "session.started",
@@ -52,7 +65,8 @@ def enter(request: HttpRequest, *, email: str, password: str) -> User:
         target=f"user:{user.id}",
         details={"kind": Session.Kind.WEB.value, "host": place.host},
     )
-    return user
+    if not _is_device_of(user, place):
+        request.remember_device_of = user.id  # type: ignore[attr-defined]
 
 
 def sign_in(*, email: str, password: str, place: Place) -> SignedIn:
@@ -92,17 +106,6 @@ def verify(
         raise Unauthenticated(_("Invalid email or password"), code="INVALID_EMAIL_OR_PASSWORD")
     throttle.forgive(subjects)
     return user
-
-
-def member(user: User, tenant: TenantRef | None) -> Actor:
-    """Return the actor of a person who has just proved who they are."""
-    return Actor(
-        kind="operator" if tenant is None and user.is_staff else "member",
-        id=str(user.id),
-        label=str(user),
-        user_id=user.id,
-        tenant_id=tenant.id if tenant else None,
-    )
 
 
 def only_tenant(user: User) -> TenantRef | None:
