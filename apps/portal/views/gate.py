@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login, logout
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -120,7 +120,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             user = invitations.accept(token=token, password=password, place=place_of(request), name=name)
     except Problem as problem:
         return _again(request, "portal/invitation.html", context, problem)
-    login(request, user, backend=sign_in.BACKEND)
+    sign_in.welcome(request, user)
     messages.success(request, _("Welcome. You are a member now."))
     return HttpResponseRedirect(reverse("portal:home"))
 
