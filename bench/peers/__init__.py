@@ -1,0 +1,1 @@
+"""What AI-BOS is measured against: the floor, plain DRF, and DRF with django-tenants."""

@@ -1,0 +1,1 @@
+"""Tenants of the DRF + django-tenants peer."""
