@@ -15,6 +15,7 @@ from unfold.sites import UnfoldAdminSite
 from apps.console.operator import is_operator
 from apps.console.pages import PAGES
 from apps.console.pages.dashboard import Dashboard
+from apps.console.pages.gate import ChoosePassword, ForgotPassword
 from apps.console.pages.palette import palette
 from apps.console.pages.sign_in import SignIn
 from apps.console.stylesheet import stylesheet
@@ -32,14 +33,22 @@ class ConsoleSite(UnfoldAdminSite):
         """Operators only; a member's session, or any session on a tenant's host, is refused."""
         return is_operator(request)
 
-    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+    def admin_view(
+        self, view: Callable[..., HttpResponse], cacheable: bool = False
+    ) -> Callable[..., HttpResponse]:
         """Guard a page, and let the theme's scripts run on it."""
         return csp_update(SCRIPTS)(super().admin_view(view, cacheable))
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The pages of our own before those of the registered models."""
-        own = [path(page.route, self.admin_view(page.view.as_view(site=self)), name=page.name) for page in PAGES]
-        return [path("theme.css", stylesheet, name="stylesheet"), *own, *super().get_urls()]
+        own = [
+            path(page.route, self.admin_view(page.view.as_view(site=self)), name=page.name) for page in PAGES
+        ]
+        gate = [
+            path("forgot", csp_update(SCRIPTS)(ForgotPassword.as_view(site=self)), name="forgot"),
+            path("reset/<str:token>", csp_update(SCRIPTS)(ChoosePassword.as_view(site=self)), name="choose_password"),
+        ]
+        return [path("theme.css", stylesheet, name="stylesheet"), *gate, *own, *super().get_urls()]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The frame's values; colours come as a stylesheet because the page's policy forbids inline ones."""
@@ -73,7 +82,9 @@ class ConsoleSite(UnfoldAdminSite):
         auth.logout(request)
         return HttpResponseRedirect(reverse("console:login"))
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Django's form would write past the service; ours does not."""
         return HttpResponseRedirect(reverse("console:own_password"))
 

@@ -193,7 +193,9 @@ def test_the_plan_limits_active_members(team):
 def test_parallel_joins_never_exceed_the_plan(team):
     tenant, _people = team
     with platform_scope("test"):
-        plan, _made = Plan.objects.get_or_create(code="five", defaults={"name": "Five", "quotas": {"members": 5}})
+        plan, _made = Plan.objects.get_or_create(
+            code="five", defaults={"name": "Five", "quotas": {"members": 5}}
+        )
         Tenant.objects.filter(pk=tenant.id).update(plan=plan)
     barrier, outcomes = threading.Barrier(6), []
 
