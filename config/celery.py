@@ -4,7 +4,10 @@ import os
 
 from celery import Celery
 
+from apps.events.schedule import BEAT
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 app = Celery("aibos")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = BEAT
 app.autodiscover_tasks()

@@ -1,3 +1,5 @@
+"""Puts the ledger's health checks in place."""
+
 from importlib import import_module
 
 from django.apps import AppConfig

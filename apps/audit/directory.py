@@ -25,15 +25,15 @@ directories: Registry[Directory] = Registry("ledger directories", Directory)
 
 def find(tenant_id: UUID) -> TenantRef | None:
     """Return the tenant of a ledger, or None when no directory knows it."""
-    for _, directory in directories.items():
-        if (ref := directory.find(tenant_id)) is not None:
+    for name in directories:
+        if (ref := directories[name].find(tenant_id)) is not None:
             return ref
     return None
 
 
 def every() -> list[TenantRef]:
     """Return the tenants that have a ledger, each once."""
-    return [ref for _, directory in directories.items() for ref in directory.every()]
+    return [ref for name in directories for ref in directories[name].every()]
 
 
 def key_of(tenant: TenantRef | None) -> UUID:

@@ -50,11 +50,14 @@ def draft(
     if before is not None and after is not None:
         before, after = changed(before, after)
     entry_id = uuid7()
+    actor = {"kind": by.kind, "id": by.id, "label": by.label}
+    if by.via:
+        actor["via"] = by.via
     body = {
         "id": entry_id,
         "at": dt.datetime.now(dt.UTC),
         "action": action,
-        "actor": {"kind": by.kind, "id": by.id, "label": by.label},
+        "actor": actor,
         "tenant": tenant,
         "request": context.request_id.get(),
         "ip": context.ip.get(),
@@ -63,8 +66,6 @@ def draft(
         "after": after,
         "details": details or None,
     }
-    if by.via:
-        body["actor"]["via"] = by.via
     written = {key: value for key, value in body.items() if value is not None}
     return Draft(entry_id, tenant, action, target, canonical.dumps(written))
 

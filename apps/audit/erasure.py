@@ -1,5 +1,6 @@
 """The one way to remove a ledger: when its tenant is deleted, by the owner's login, leaving a last word."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -21,7 +22,7 @@ def close_ledger(tenant: TenantRef, *, by: Actor, reason: str) -> UUID:
     Call it in the platform's scope of an `owner_session()`, in the transaction that drops the schema. The
     platform's ledger keeps the last number and hash, so an archive of the ledger can still be checked.
     """
-    connection = connections["default"]
+    connection: Any = connections["default"]
     if current_scope().tenant is not None or not connection.is_owner:
         message = "A ledger is closed by the owner's login in the platform's scope."
         raise Conflict(message, code="OWNER_REQUIRED")

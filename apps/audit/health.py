@@ -3,7 +3,7 @@
 from django.db import connections
 
 from apps.audit import queries
-from apps.core.health import Finding, check
+from apps.core.health import Finding, Status, check
 from apps.core.scope import platform_scope
 
 LATE, FAR_TOO_LATE = 5.0, 60.0
@@ -32,5 +32,5 @@ def ledger_lag() -> Finding:
         return Finding("ok", f"{lag.waiting} entries wait, the oldest for {lag.seconds:.1f} s.", figures)
     cause = f" The transaction of the database's process {holder[0]} is open." if holder else ""
     cure = cause or " Is the sequencer running?"
-    status = "failed" if lag.seconds >= FAR_TOO_LATE else "degraded"
+    status: Status = "failed" if lag.seconds >= FAR_TOO_LATE else "degraded"
     return Finding(status, f"The oldest unchained entry is {lag.seconds:.0f} s old.{cure}", figures)

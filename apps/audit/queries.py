@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
 from psycopg import sql
 
 from apps.audit import verify as verification
 from apps.audit.types import LedgerEntry, Page, Verdict, read_entry
+from apps.core.db import fast
 from apps.core.errors import Invalid
 from apps.core.scope import TenantRef, current_scope
 
@@ -73,7 +73,7 @@ def entry(entry_id: UUID) -> LedgerEntry | None:
         "SELECT body, seq, hash FROM {entry} WHERE id = %s UNION ALL"
         " SELECT body, NULL, NULL FROM public.audit_pending WHERE entry_id = %s AND {ours}"
     ).format(entry=name, ours=_ours())
-    with connections["default"].raw_cursor() as cursor:
+    with fast.cursor() as cursor:
         row = cursor.execute(statement, [entry_id, entry_id]).fetchone()
     return read_entry(bytes(row[0]), row[1], row[2]) if row else None
 
@@ -85,7 +85,7 @@ def verify(tenant: TenantRef | None) -> Verdict:
 
 def lag() -> Lag:
     """Return the lag of all ledgers in the platform's scope, of the tenant's own in a tenant's."""
-    with connections["default"].raw_cursor() as cursor:
+    with fast.cursor() as cursor:
         waiting, seconds = cursor.execute(LAG).fetchone()
         broken = cursor.execute(BROKEN).fetchall()
     return Lag(waiting, max(0.0, float(seconds)), tuple((key, error) for key, error in broken))
@@ -100,7 +100,7 @@ def _read(filters: Filters, cursor: str | None, limit: int) -> Sequence[tuple[An
         pending=pending.clause(filters, cursor, _ours()),
         limit=sql.Literal(limit),
     )
-    with connections["default"].raw_cursor() as db:
+    with fast.cursor() as db:
         return db.execute(statement, [*chained.params, *pending.params]).fetchall()
 
 

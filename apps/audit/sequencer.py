@@ -20,6 +20,7 @@ from psycopg import sql
 
 from apps.audit import directory
 from apps.audit.chain import link, prefix_of
+from apps.core.db import fast
 from apps.core.ids import NIL
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 
@@ -75,7 +76,7 @@ def lost_connection() -> bool:
     return raw is None or raw.closed
 
 
-class LedgerBroken(RuntimeError):  # noqa: N818
+class LedgerBroken(RuntimeError):
     """A ledger that cannot be continued; the others go on."""
 
 
@@ -137,7 +138,7 @@ class Sequencer:
             msg = f"Entries wait for the ledger of {tenant_id}, but there is no such tenant."
             raise LedgerBroken(msg)
         scope = tenant_scope(ref) if ref else platform_scope("ledger: sequencer")
-        with scope, connections["default"].raw_cursor() as cursor:
+        with scope, fast.cursor() as cursor:
             head = self._lock_head(cursor, tenant_id or NIL)
             if head is None:
                 return 0

@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connections
 from psycopg import sql
 
 from apps.audit import directory
 from apps.audit.chain import GENESIS, link, prefix_of
 from apps.audit.types import BadEntry, Verdict
 from apps.core.canonical import instant
+from apps.core.db import fast
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 
 STEP = 5000
@@ -42,7 +42,7 @@ def verify(tenant: TenantRef | None) -> Verdict:
     scope = tenant_scope(tenant) if tenant else platform_scope("ledger: verify")
     key = directory.key_of(tenant)
     entry = sql.Identifier(tenant.schema if tenant else "public", "audit_entry")
-    with scope, connections["default"].raw_cursor() as cursor:
+    with scope, fast.cursor() as cursor:
         cursor.execute(HEAD, [key])
         seq, digest = cursor.fetchone() or (0, GENESIS)
         checked, bad = _walk(_stream(cursor, entry, seq), key, seq, digest)
@@ -98,19 +98,18 @@ def _walk(rows: Iterator[Row], key: UUID, until: int, head: bytes) -> tuple[int,
 
 
 def _check(row: Row, prefix: bytes, expected: int, prev: bytes) -> BadEntry | None:
-    seq, digest, said_prev, body, *columns = row
+    seq, digest, said_prev, body = row[:4]
     if seq != expected:
         return BadEntry(expected, "gap", f"Entry {expected} is missing; {seq} stands in its place.")
     if said_prev != prev:
         return BadEntry(seq, "broken link", f"Entry {seq} does not name entry {seq - 1} as its predecessor.")
     if link(prefix, seq, prev, body) != digest:
         return BadEntry(seq, "altered body", f"The content of entry {seq} is not what was hashed.")
-    return _compare(seq, body, *columns)
+    return _compare(row)
 
 
-def _compare(  # noqa: PLR0913 - the columns of one row
-    seq: int, body: bytes, entry_id: UUID, action: str, target: str | None, actor: str, at: dt.datetime
-) -> BadEntry | None:
+def _compare(row: Row) -> BadEntry | None:
+    seq, _, _, body, entry_id, action, target, actor, at = row
     try:
         values = orjson.loads(body)
         said = values["actor"]

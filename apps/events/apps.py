@@ -1,3 +1,5 @@
+"""Puts durable work behind `core.queue`, and the relay, the health checks and the tenants' events in place."""
+
 from importlib import import_module
 
 from django.apps import AppConfig

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db import Error, connections
@@ -33,7 +34,7 @@ UPDATE public.events_job SET log = right(log || %s, %s) WHERE id = %s AND fence 
 side = Aside("job pulse")
 
 
-class Lost(RuntimeError):  # noqa: N818
+class Lost(RuntimeError):
     """The lease is gone: another worker may run the job, so this one must not commit."""
 
 
@@ -84,13 +85,13 @@ class Run:
         """Extend the lease."""
         self._heard(BEAT, [self.lease, self.id, self.fence])
 
-    def _heard(self, statement: str, params: list[object]) -> None:
+    def _heard(self, statement: str, params: list[Any]) -> None:
         with contextlib.suppress(TimeoutError, Error):
             row = self._write(statement, params)
             self.lost = self.lost or row is None
             self.stopped = self.stopped or bool(row and row[0])
 
-    def _write(self, statement: str, params: list[object]) -> tuple[bool, ...] | None:
+    def _write(self, statement: str, params: list[Any]) -> tuple[bool, ...] | None:
         def work() -> tuple[bool, ...] | None:
             with connections["default"].cursor() as cursor:
                 cursor.execute(statement, params)

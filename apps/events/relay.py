@@ -119,7 +119,8 @@ class Relay:
 
 
 def _deliver(event: Event) -> None:
-    for _, subscriber in subscribers.items():
+    for name in subscribers:
+        subscriber = subscribers[name]
         if not subscriber.wants(event.type):
             continue
         try:
@@ -154,7 +155,7 @@ def handle(event: Event, subscriber: Subscriber) -> bool:
 
 
 @queue.task(REDELIVER, tenant="optional", max_attempts=8)
-def redeliver(job: queue.JobHandle, *, subscriber: str, envelope: dict[str, Any]) -> dict[str, Any]:
+def redeliver(_job: queue.JobHandle, *, subscriber: str, envelope: dict[str, Any]) -> dict[str, Any]:
     """Hand an event to a subscriber that failed on it before."""
     known = subscribers.get(subscriber)
     if known is None:

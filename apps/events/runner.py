@@ -35,11 +35,11 @@ WHERE id = %s AND fence = %s AND state = 'running'
 """
 
 
-class Refused(RuntimeError):  # noqa: N818
+class Refused(RuntimeError):
     """A job that must not run: no such task, no such tenant, or none where the task needs one."""
 
 
-class Cancelled(Exception):  # noqa: N818
+class Cancelled(Exception):
     """Raised by a handler to end as cancelled with everything it did taken back."""
 
 
@@ -162,7 +162,7 @@ def _write_failure(taken: Claim, cause: str, trace: str, *, final: bool, wait: f
             )
 
 
-def _end(  # noqa: PLR0913 - the columns of the job's end
+def _end(
     taken: Claim,
     state: str,
     *,

@@ -8,8 +8,8 @@ BUDGET = 5.0
 
 
 @shared_task(name="events.ring", ignore_result=True)
-def ring(job_id: str) -> None:
-    """Run what is due, the fairest first; `job_id` is on whose behalf it rang."""
+def ring(_job_id: str) -> None:
+    """Run what is due, the fairest first; the id says on whose behalf it rang."""
     runner.drain(BUDGET)
 
 

@@ -34,7 +34,7 @@ MANAGERS = frozenset({"owner", "admin"})
 class Work:
     """Keeps jobs as rows of the caller's transaction."""
 
-    def enqueue(  # noqa: PLR0913 - what a job consists of
+    def enqueue(
         self,
         task: Task,
         *,

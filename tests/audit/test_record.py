@@ -65,7 +65,7 @@ def test_floats_are_refused(in_acme: Scope, value: object) -> None:
 
 @pytest.mark.parametrize("action", ["created", "Lead.created", "lead created", "lead.", ""])
 def test_an_action_is_noun_and_verb(in_acme: Scope, action: str) -> None:
-    with pytest.raises(ValueError, match="noun.verbed"):
+    with pytest.raises(ValueError, match=r"noun\.verbed"):
         ledger.record(action, by=SYSTEM)
 
 

@@ -102,8 +102,7 @@ def test_several_sequencers_do_not_disturb_each_other(fresh_tenant: TenantRef) -
 
     def link() -> None:
         mine = Sequencer(batch=7)
-        for _ in range(60):
-            done.append(mine.run_once())
+        done.extend(mine.run_once() for _ in range(60))
         connections.close_all()
 
     threads = [threading.Thread(target=link) for _ in range(4)]

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         which.add_argument("--all", action="store_true", help="every ledger (the default)")
         parser.add_argument("--json", action="store_true", help="one JSON object per ledger and line")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         good = True
         for verdict in self._verdicts(options):
             good = good and verdict.ok
