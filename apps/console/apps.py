@@ -1,3 +1,5 @@
+"""The application's registration."""
+
 from django.apps import AppConfig
 
 

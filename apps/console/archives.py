@@ -25,7 +25,9 @@ def archives_of(tenant_id: UUID) -> list[Archive]:
     folder = Path(settings.EXPORT_ROOT) / str(tenant_id)
     found = [path for path in folder.glob("*.aibos.zip") if NAME.match(path.name)] if folder.is_dir() else []
     stats = [(path.name, path.stat()) for path in found]
-    rows = [Archive(name, stat.st_size, dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)) for name, stat in stats]
+    rows = [
+        Archive(name, stat.st_size, dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)) for name, stat in stats
+    ]
     return sorted(rows, key=lambda archive: archive.made_at, reverse=True)
 
 

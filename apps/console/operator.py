@@ -21,7 +21,9 @@ def is_operator(request: HttpRequest) -> bool:
     if identity is None or getattr(request, "tenant", None) is not None:
         return False
     user = request.user
-    return identity.from_cookie and identity.actor.kind == "operator" and bool(user.is_active and user.is_staff)
+    return (
+        identity.from_cookie and identity.actor.kind == "operator" and bool(user.is_active and user.is_staff)
+    )
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -62,4 +64,6 @@ def jobs_of(request: HttpRequest) -> QuerySet[Job]:
     if sees_everything(request):
         return Job.objects.all()
     granted = tenants_of(request).values("pk")
-    return Job.objects.filter(Q(tenant_id__in=granted) | Q(actor__id=str(request.user.pk), actor__kind="operator"))
+    return Job.objects.filter(
+        Q(tenant_id__in=granted) | Q(actor__id=str(request.user.pk), actor__kind="operator")
+    )

@@ -130,7 +130,8 @@ class Chart:
             "kind": self.kind,
             "labels": [str(label) for label in self.labels],
             "series": [
-                {"name": str(line.name), "values": list(line.values), "color": line.color} for line in self.series
+                {"name": str(line.name), "values": list(line.values), "color": line.color}
+                for line in self.series
             ],
             "urls": list(self.urls),
             "colors": list(self.colors),

@@ -13,7 +13,9 @@ RADIUS = "8px"
 @lru_cache(maxsize=1)
 def _text() -> str:
     lines = [f"--border-radius:{RADIUS}"]
-    lines += [f"--color-{name}-{step}:{value}" for name, steps in scales().items() for step, value in steps.items()]
+    lines += [
+        f"--color-{name}-{step}:{value}" for name, steps in scales().items() for step, value in steps.items()
+    ]
     return "html:root{" + ";".join(lines) + "}"
 
 

@@ -9,7 +9,7 @@ from apps.console.tokens import scales
 
 
 def _static(name: str) -> Any:
-    return lambda request: static(name)
+    return lambda _request: static(name)
 
 
 UNFOLD: dict[str, Any] = {

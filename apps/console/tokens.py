@@ -38,8 +38,15 @@ def scales(path: Path = TOKENS) -> dict[str, dict[str, str]]:
     }
     steps = {"50": 6, "100": 12, "200": 24, "300": 45}
     primary = {step: f"color-mix(in oklab, {brand} {share}%, white)" for step, share in steps.items()}
-    primary |= {"400": dark["brand-text"], "500": dark["brand-text"], "600": brand, "700": light["brand-text"]}
-    primary |= {step: f"color-mix(in oklab, {brand} {share}%, black)" for step, share in (("800", 70), ("900", 50))}
+    primary |= {
+        "400": dark["brand-text"],
+        "500": dark["brand-text"],
+        "600": brand,
+        "700": light["brand-text"],
+    }
+    primary |= {
+        step: f"color-mix(in oklab, {brand} {share}%, black)" for step, share in (("800", 70), ("900", 50))
+    }
     primary["950"] = f"color-mix(in oklab, {brand} 30%, black)"
     font = {
         "subtle-light": light["ink-3"],

@@ -77,7 +77,10 @@ def requests_over_time(span: Range) -> Chart:
     )
     found = {row["bin"]: row for row in rows}
     errors = [found[start]["errors"] if start in found else 0 for start in starts]
-    served = [found[start]["requests"] - wrong if start in found else 0 for start, wrong in zip(starts, errors, strict=True)]
+    served = [
+        found[start]["requests"] - wrong if start in found else 0
+        for start, wrong in zip(starts, errors, strict=True)
+    ]
     return Chart(
         key="requests",
         title=_("Requests"),
@@ -99,7 +102,9 @@ def jobs_over_time(request: HttpRequest, span: Range) -> Chart:
         title=_("Jobs"),
         kind="bar",
         labels=[span.label_of(start) for start in starts],
-        series=[Series(state.label, found[state], JOB_COLORS[state]) for state in JOB_COLORS if state in found],
+        series=[
+            Series(state.label, found[state], JOB_COLORS[state]) for state in JOB_COLORS if state in found
+        ],
         urls=[f"{changelist}?{_between('created_at', start, start + span.step)}" for start in starts],
         url=changelist,
         empty=_("No job has been asked for in this time."),
@@ -117,7 +122,11 @@ def entries_over_time(request: HttpRequest, span: Range) -> Chart:
     refs = [tenant.ref for tenant in books[: MOST_BOOKS + 1]]
     series = []
     if sees_everything(request):
-        series.append(Series(_("Platform"), counts(Entry.objects.all(), "at", span).get(None, [0] * len(starts)), "neutral"))
+        series.append(
+            Series(
+                _("Platform"), counts(Entry.objects.all(), "at", span).get(None, [0] * len(starts)), "neutral"
+            )
+        )
     series.append(Series(_("Tenants"), _tenant_entries(refs[:MOST_BOOKS], span)))
     title = _("Ledger entries")
     if len(refs) > MOST_BOOKS:

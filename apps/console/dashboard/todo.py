@@ -36,7 +36,13 @@ class Task:
 def todo(request: HttpRequest) -> list[Task]:
     """The tasks, the most urgent first; an empty list means that nothing waits."""
     tasks = [*_unwell(), *_broken_ledgers()] if sees_everything(request) else []
-    return [*tasks, *_failed_tenants(request), *_unmigrated(request), *_failed_jobs(request), *_ending(request)]
+    return [
+        *tasks,
+        *_failed_tenants(request),
+        *_unmigrated(request),
+        *_failed_jobs(request),
+        *_ending(request),
+    ]
 
 
 def _unwell() -> list[Task]:
@@ -54,7 +60,9 @@ def _unwell() -> list[Task]:
 
 
 def _broken_ledgers() -> list[Task]:
-    names = {tenant.pk: tenant.slug for tenant in Tenant.objects.all()} if (broken := ledger.lag().broken) else {}
+    names = (
+        {tenant.pk: tenant.slug for tenant in Tenant.objects.all()} if (broken := ledger.lag().broken) else {}
+    )
     return [
         Task(
             Badge(_("ledger"), "danger"),

@@ -141,7 +141,10 @@ class RevokeInvitation(Deed):
         return row.status in {"pending", "expired"}
 
     def question(self, row: Invitation) -> Any:
-        return _("Withdraw the invitation of %(email)s to %(tenant)s?") % {"email": row.email, "tenant": row.tenant}
+        return _("Withdraw the invitation of %(email)s to %(tenant)s?") % {
+            "email": row.email,
+            "tenant": row.tenant,
+        }
 
     def consequences(self, row: Invitation) -> Sequence[Any]:
         return (_("The link in the mail does not work any more. A new invitation can be sent."),)

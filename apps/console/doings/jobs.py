@@ -55,7 +55,11 @@ class RetryJob(Deed):
 
     def offered(self, row: Job) -> bool:
         """After a failure or a cancellation."""
-        return row.name not in self.ELSEWHERE and may_follow(row.state, JobState.QUEUED) and row.state != JobState.RUNNING
+        return (
+            row.name not in self.ELSEWHERE
+            and may_follow(row.state, JobState.QUEUED)
+            and row.state != JobState.RUNNING
+        )
 
     def question(self, row: Job) -> Any:
         return _("Run “%(title)s” again?") % {"title": row.title}

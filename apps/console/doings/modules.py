@@ -37,12 +37,9 @@ def upgradable(tenant: Tenant) -> list[tuple[str, str]]:
 
 
 class InstallForm(DeedForm):
-    """Which module, and whether its examples come along."""
+    """Which module. Its example records are for members: an operator makes no records."""
 
     module = forms.ChoiceField(label=gettext_lazy("Module"), widget=UnfoldAdminSelectWidget)
-    demo = forms.BooleanField(
-        label=gettext_lazy("With example records"), required=False, widget=UnfoldBooleanSwitchWidget
-    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -83,9 +80,8 @@ class InstallModule(OnModules):
 
     def perform(self, *, row: Tenant, form: DeedForm, by: Actor) -> Outcome:
         """Queue the installation in the tenant's scope."""
-        values = form.cleaned_data
         with tenant_scope(row.ref):
-            job = jobs.enqueue_install(values["module"], by=by, demo=values["demo"])
+            job = jobs.enqueue_install(form.cleaned_data["module"], by=by)
         return Outcome(_("The module is being installed in %(name)s.") % {"name": row.name}, job_url(job))
 
 
@@ -129,12 +125,16 @@ class UninstallForm(DeedForm):
 
     module = forms.ChoiceField(label=gettext_lazy("Module"), widget=UnfoldAdminSelectWidget)
     allow_data_loss = forms.BooleanField(
-        label=gettext_lazy("Remove it even if it holds records"), required=False, widget=UnfoldBooleanSwitchWidget
+        label=gettext_lazy("Remove it even if it holds records"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["module"].choices = [(row.module, f"{row.name} {row.version}") for row in installed_in(self.row)]
+        self.fields["module"].choices = [
+            (row.module, f"{row.name} {row.version}") for row in installed_in(self.row)
+        ]
 
 
 class UninstallModule(OnModules):
@@ -155,7 +155,9 @@ class UninstallModule(OnModules):
 
     def consequences(self, row: Tenant) -> Sequence[Any]:
         return (
-            _("The module's tables are dropped with all their records. This cannot be undone; export the tenant first."),
+            _(
+                "The module's tables are dropped with all their records. This cannot be undone; export the tenant first."
+            ),
             _("Without your leave below, the removal is refused while there are records."),
         )
 

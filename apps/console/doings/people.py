@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from guardian.shortcuts import get_objects_for_user
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from apps.console.deeds import Deed, DeedForm, Outcome, TypedNameForm
@@ -17,7 +18,6 @@ from apps.identity.rules import OPERATE
 from apps.identity.services import accounts, operators
 from apps.identity.services.sessions import end_everywhere
 from apps.tenants.models import Tenant
-from guardian.shortcuts import get_objects_for_user
 
 
 def granted_to(user: User) -> Any:
@@ -109,8 +109,14 @@ class CloseAccount(OnPeople):
 
     def consequences(self, row: User) -> Sequence[Any]:
         count = Membership.objects.filter(user=row).count()
-        places = ngettext("The person is locked out of %(n)s tenant.", "The person is locked out of %(n)s tenants.", count)
-        return (places % {"n": count}, _sessions_end(row), _("Records keep their owner. The account can be opened again."))
+        places = ngettext(
+            "The person is locked out of %(n)s tenant.", "The person is locked out of %(n)s tenants.", count
+        )
+        return (
+            places % {"n": count},
+            _sessions_end(row),
+            _("Records keep their owner. The account can be opened again."),
+        )
 
     def perform(self, *, row: User, form: DeedForm, by: Actor) -> Outcome:
         """Close it."""
@@ -158,7 +164,11 @@ class Dismiss(OnPeople):
         return _("Take the operator rights of %(name)s?") % {"name": row.get_full_name()}
 
     def consequences(self, row: User) -> Sequence[Any]:
-        return (_("The console is closed to this person."), _sessions_end(row), _("Memberships in tenants stay."))
+        return (
+            _("The console is closed to this person."),
+            _sessions_end(row),
+            _("Memberships in tenants stay."),
+        )
 
     def perform(self, *, row: User, form: DeedForm, by: Actor) -> Outcome:
         """Dismiss."""
@@ -211,7 +221,9 @@ class Grant(OnPeople):
         """Grant it."""
         tenant = form.cleaned_data["tenant"]
         operators.grant_tenant(user_id=row.pk, tenant_id=tenant.pk, by=by)
-        return Outcome(_("%(name)s operates %(tenant)s now.") % {"name": row.get_full_name(), "tenant": tenant.name})
+        return Outcome(
+            _("%(name)s operates %(tenant)s now.") % {"name": row.get_full_name(), "tenant": tenant.name}
+        )
 
 
 class Withdraw(OnPeople):

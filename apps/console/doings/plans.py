@@ -7,7 +7,11 @@ from django import forms
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from apps.console.deeds import Deed, DeedForm, Outcome
 from apps.core.actor import Actor
@@ -48,7 +52,9 @@ class QuotaForm(DeedForm):
         """Call the service."""
         values = self.cleaned_data
         quotas = {key: values[key] for key in plans.QUOTAS}
-        return plans.save_plan(code=code, name=values["name"], quotas=quotas, is_default=values["is_default"], by=by)
+        return plans.save_plan(
+            code=code, name=values["name"], quotas=quotas, is_default=values["is_default"], by=by
+        )
 
 
 class NewPlanForm(QuotaForm):
@@ -86,7 +92,9 @@ class EditPlan(Deed):
     def consequences(self, row: Plan) -> Sequence[Any]:
         count = Tenant.objects.filter(plan=row).count()
         text = ngettext(
-            "The limits change for %(n)s tenant at once.", "The limits change for %(n)s tenants at once.", count
+            "The limits change for %(n)s tenant at once.",
+            "The limits change for %(n)s tenants at once.",
+            count,
         )
         return (text % {"n": count},)
 
@@ -110,7 +118,9 @@ class RemovePlan(Deed):
         if row.is_default:
             return _("New tenants get this plan. Make another one the default first.")
         count = Tenant.objects.filter(plan=row).count()
-        text = ngettext("%(n)s tenant is on this plan.", "%(n)s tenants are on this plan.", count) % {"n": count}
+        text = ngettext("%(n)s tenant is on this plan.", "%(n)s tenants are on this plan.", count) % {
+            "n": count
+        }
         return text if count else ""
 
     def question(self, row: Plan) -> Any:

@@ -26,7 +26,25 @@ from apps.tenants.models import Plan, Tenant
 from apps.tenants.states import State
 
 STANDING = frozenset({State.ACTIVE, State.SUSPENDED, State.ARCHIVED})
-CURRENCIES = ("EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "CAD", "AUD", "JPY", "CNY", "INR", "BRL", "SAR", "AED")
+CURRENCIES = (
+    "EUR",
+    "USD",
+    "GBP",
+    "CHF",
+    "SEK",
+    "NOK",
+    "DKK",
+    "PLN",
+    "CZK",
+    "CAD",
+    "AUD",
+    "JPY",
+    "CNY",
+    "INR",
+    "BRL",
+    "SAR",
+    "AED",
+)
 
 
 def zones() -> list[tuple[str, str]]:
@@ -103,7 +121,9 @@ class ChangePlan(Deed):
         return _("Change the plan of %(name)s") % {"name": row.name}
 
     def consequences(self, row: Tenant) -> Sequence[Any]:
-        return (_("The limits of the new plan hold from the next request on. Nothing that exists is removed."),)
+        return (
+            _("The limits of the new plan hold from the next request on. Nothing that exists is removed."),
+        )
 
     def perform(self, *, row: Tenant, form: DeedForm, by: Actor) -> Outcome:
         """Put the tenant on the plan."""
@@ -166,13 +186,17 @@ class Export(Deed):
     def consequences(self, row: Tenant) -> Sequence[Any]:
         return (
             _("A job writes all tables, files and the ledger of the tenant into one signed archive."),
-            _("The archive holds the tenant's records. Every download is written into the tenant's own ledger."),
+            _(
+                "The archive holds the tenant's records. Every download is written into the tenant's own ledger."
+            ),
         )
 
     def perform(self, *, row: Tenant, form: DeedForm, by: Actor) -> Outcome:
         """Queue the job."""
         title = f"Export {row.name}"
-        job = queue.enqueue("tenants.export", tenant=None, args={"tenant_id": str(row.pk)}, title=title, by=by)
+        job = queue.enqueue(
+            "tenants.export", tenant=None, args={"tenant_id": str(row.pk)}, title=title, by=by
+        )
         return Outcome(_("%(name)s is being exported.") % {"name": row.name}, job_url(job))
 
 
@@ -185,7 +209,9 @@ class GrantForm(DeedForm):
 
     def __init__(self, *args: Any, row: Tenant, **kwargs: Any) -> None:
         super().__init__(*args, row=row, **kwargs)
-        self.fields["operator"].queryset = User.objects.filter(is_staff=True, is_superuser=False, is_active=True)
+        self.fields["operator"].queryset = User.objects.filter(
+            is_staff=True, is_superuser=False, is_active=True
+        )
 
 
 class MakeHostPrimary(Deed):
@@ -200,10 +226,15 @@ class MakeHostPrimary(Deed):
         return not row.is_primary
 
     def question(self, row: Any) -> Any:
-        return _("Make %(host)s the primary host of %(name)s?") % {"host": row.domain, "name": row.tenant.name}
+        return _("Make %(host)s the primary host of %(name)s?") % {
+            "host": row.domain,
+            "name": row.tenant.name,
+        }
 
     def consequences(self, row: Any) -> Sequence[Any]:
-        return (_("Links in mails and on pages use this address from now on. The other addresses keep working."),)
+        return (
+            _("Links in mails and on pages use this address from now on. The other addresses keep working."),
+        )
 
     def perform(self, *, row: Any, form: DeedForm, by: Actor) -> Outcome:
         """Make it so."""
@@ -236,4 +267,6 @@ class RemoveHost(Deed):
         """Remove it."""
         domain = row.domain
         hosts.remove_host(host_id=row.pk, by=by)
-        return Outcome(_("%(host)s is removed.") % {"host": domain}, reverse("console:tenants_host_changelist"))
+        return Outcome(
+            _("%(host)s is removed.") % {"host": domain}, reverse("console:tenants_host_changelist")
+        )

@@ -76,7 +76,9 @@ class Resume(Move):
 
     def consequences(self, row: Tenant) -> Sequence[Any]:
         count = members_of(row)
-        text = ngettext("%(n)s member can work again at once.", "%(n)s members can work again at once.", count)
+        text = ngettext(
+            "%(n)s member can work again at once.", "%(n)s members can work again at once.", count
+        )
         return (text % {"n": count}, _("API keys work again."))
 
 
@@ -145,7 +147,9 @@ class Delete(Move):
 
     def consequences(self, row: Tenant) -> Sequence[Any]:
         count = members_of(row)
-        members = ngettext("%(n)s membership goes with it.", "%(n)s memberships go with it.", count) % {"n": count}
+        members = ngettext("%(n)s membership goes with it.", "%(n)s memberships go with it.", count) % {
+            "n": count
+        }
         return (
             _("In %(n)s days the schema %(schema)s with all records, files and hosts is removed for good.")
             % {"n": settings.TENANT_GRACE_DAYS, "schema": row.schema_name},

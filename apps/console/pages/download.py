@@ -26,7 +26,13 @@ class DownloadArchive(View):
             raise Http404(_("There is no such archive."))
         entry = {"archive": name, "bytes": path.stat().st_size}
         for book in (row.ref, None):
-            ledger.record("tenant.archive_downloaded", by=actor_of(request), target=f"tenant:{row.pk}", details=entry, tenant=book)
+            ledger.record(
+                "tenant.archive_downloaded",
+                by=actor_of(request),
+                target=f"tenant:{row.pk}",
+                details=entry,
+                tenant=book,
+            )
         answer = FileResponse(path.open("rb"), as_attachment=True, filename=f"{row.slug}-{name}")
         answer["Cache-Control"] = "no-store"
         return answer

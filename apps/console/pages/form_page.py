@@ -58,7 +58,9 @@ class FormPage(ConsolePage):
                 form.add_error(name, error.message)
                 placed = True
         if not placed:
-            text = " ".join([problem.message, *(error.message for error in problem.fields), problem.cure or ""])
+            text = " ".join(
+                [problem.message, *(error.message for error in problem.fields), problem.cure or ""]
+            )
             form.add_error(None, text.strip())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -32,12 +32,16 @@ class ImportForm(forms.Form):
         help_text=gettext_lazy("Small letters, digits and hyphens. It never changes."),
         widget=UnfoldAdminTextInputWidget(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
-    host = forms.CharField(label=gettext_lazy("Host"), required=False, max_length=253, widget=UnfoldAdminTextInputWidget)
+    host = forms.CharField(
+        label=gettext_lazy("Host"), required=False, max_length=253, widget=UnfoldAdminTextInputWidget
+    )
     trusted = forms.CharField(
         label=gettext_lazy("Fingerprint of the signing key"),
         required=False,
         max_length=128,
-        help_text=gettext_lazy("Empty: only archives written by this installation. The refusal of another names its key."),
+        help_text=gettext_lazy(
+            "Empty: only archives written by this installation. The refusal of another names its key."
+        ),
         widget=UnfoldAdminTextInputWidget(attrs={"spellcheck": "false"}),
     )
 
@@ -75,4 +79,7 @@ class ImportTenant(FormPage):
             trusted=values["trusted"].strip(),
             by=by,
         )
-        return Outcome(_("%(name)s is being imported.") % {"name": values["name"]}, reverse("console:events_job_change", args=[job]))
+        return Outcome(
+            _("%(name)s is being imported.") % {"name": values["name"]},
+            reverse("console:events_job_change", args=[job]),
+        )

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.audit import ledger, queries
 from apps.audit.types import LedgerEntry, Page, Verdict
@@ -21,6 +21,15 @@ from apps.core.scope import TenantRef, tenant_scope
 from apps.tenants.models import Tenant
 
 PLATFORM = "platform"
+
+
+class DayInput(forms.DateInput):
+    """The browser's own date picker."""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"class": "c-input"}, format="%Y-%m-%d")
 
 
 class LedgerFilter(forms.Form):
@@ -42,14 +51,12 @@ class LedgerFilter(forms.Form):
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "tenant:…"}),
     )
-    since = forms.DateField(label=gettext_lazy("From"), required=False, widget=UnfoldAdminSingleDateWidget)
-    until = forms.DateField(label=gettext_lazy("To"), required=False, widget=UnfoldAdminSingleDateWidget)
+    since = forms.DateField(label=gettext_lazy("From"), required=False, widget=DayInput)
+    until = forms.DateField(label=gettext_lazy("To"), required=False, widget=DayInput)
 
     def __init__(self, *args: Any, books: list[tuple[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["book"].choices = books
-        for field in self.fields.values():
-            field.widget.attrs.setdefault("form", "ledger-filter")
 
     def filters(self) -> queries.Filters:
         """The question for the ledger; days are whole days in the operator's zone."""

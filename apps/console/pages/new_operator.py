@@ -55,6 +55,7 @@ class NewOperator(FormPage):
         if not user.has_usable_password():
             accounts.request_reset(email=user.email, place=Place(host="", ip=context.ip.get()))
         return Outcome(
-            _("%(name)s is an operator now. A link to choose a password is on its way.") % {"name": user.get_full_name()},
+            _("%(name)s is an operator now. A link to choose a password is on its way.")
+            % {"name": user.get_full_name()},
             reverse("console:identity_user_change", args=[user.pk]),
         )

@@ -28,4 +28,7 @@ class NewPlan(FormPage):
     def perform(self, *, form: forms.Form, by: Actor) -> Outcome:
         """Save it."""
         plan = form.save(code=form.cleaned_data["code"], by=by)
-        return Outcome(_("The plan %(name)s is saved.") % {"name": plan.name}, reverse("console:tenants_plan_change", args=[plan.pk]))
+        return Outcome(
+            _("The plan %(name)s is saved.") % {"name": plan.name},
+            reverse("console:tenants_plan_change", args=[plan.pk]),
+        )

@@ -1,6 +1,6 @@
 """The form that opens a tenant; the job that builds it has a page of its own."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -13,7 +13,6 @@ from unfold.widgets import (
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
 )
 
 from apps.console.deeds import Outcome
@@ -55,15 +54,16 @@ class NewTenantForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
     modules = forms.MultipleChoiceField(
-        label=gettext_lazy("Modules to install"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget
-    )
-    demo = forms.BooleanField(
-        label=gettext_lazy("With the modules' example records"), required=False, widget=UnfoldBooleanSwitchWidget
+        label=gettext_lazy("Modules to install"),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["modules"].choices = [(each.module.code, each.module.name) for each in catalogue.available()]
+        self.fields["modules"].choices = [
+            (each.module.code, each.module.name) for each in catalogue.available()
+        ]
         self.fields["modules"].wide = True
         if not self.fields["modules"].choices:
             self.fields["modules"].help_text = _("The catalogue of modules is empty.")
@@ -75,7 +75,12 @@ class NewTenantForm(forms.Form):
         self.fields["slug"].help_text = _("Small letters, digits and hyphens. It never changes.")
         self.fields["host"].help_text = _("Empty: address.%(domain)s") % {"domain": settings.TENANT_DOMAIN}
         default = next((plan.code for plan in plans if plan.is_default), None)
-        self.initial = {"plan": default, "locale": settings.LANGUAGE_CODE, "time_zone": "UTC", "currency": "EUR"}
+        self.initial = {
+            "plan": default,
+            "locale": settings.LANGUAGE_CODE,
+            "time_zone": "UTC",
+            "currency": "EUR",
+        }
 
 
 class NewTenant(FormPage):
@@ -93,7 +98,7 @@ class NewTenant(FormPage):
     def perform(self, *, form: forms.Form, by: Actor) -> Outcome:
         """Write the order and queue its job, both or neither."""
         values = form.cleaned_data
-        seed = {"owner_email": values["owner_email"], "modules": values["modules"], "demo": values["demo"]}
+        seed = {"owner_email": values["owner_email"], "modules": values["modules"]}
         wanted = provision.Order(
             slug=values["slug"],
             name=values["name"],
@@ -107,4 +112,7 @@ class NewTenant(FormPage):
         default_host = f"{values['slug']}.{settings.TENANT_DOMAIN}"
         tenant = provision.order(by=by, wanted=wanted, default_host=default_host)
         job = provision.start(tenant=tenant, seed=seed, by=by)
-        return Outcome(_("%(name)s is being opened.") % {"name": tenant.name}, reverse("console:events_job_change", args=[job]))
+        return Outcome(
+            _("%(name)s is being opened.") % {"name": tenant.name},
+            reverse("console:events_job_change", args=[job]),
+        )

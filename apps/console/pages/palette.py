@@ -32,13 +32,19 @@ def palette(site: UnfoldAdminSite, request: HttpRequest) -> HttpResponse:
         "execution_time": time.perf_counter() - started,
         "command_show_history": False,
     }
-    return TemplateResponse(request, "unfold/helpers/command_results.html", context, headers={"HX-Trigger": "search"})
+    return TemplateResponse(
+        request, "unfold/helpers/command_results.html", context, headers={"HX-Trigger": "search"}
+    )
 
 
 def _pages(site: UnfoldAdminSite, request: HttpRequest, asked: str) -> list[SearchResult]:
-    entries = [item for group in site.get_sidebar_list(request) for item in group["items"] if item["has_permission"]]
+    entries = [
+        item for group in site.get_sidebar_list(request) for item in group["items"] if item["has_permission"]
+    ]
     return [
-        SearchResult(title=str(item["title"]), description=_("page"), link=str(item["link"]), icon=item["icon"])
+        SearchResult(
+            title=str(item["title"]), description=_("page"), link=str(item["link"]), icon=item["icon"]
+        )
         for item in entries
         if asked.lower() in str(item["title"]).lower()
     ]

@@ -22,7 +22,9 @@ class SettingsPage(ConsolePage):
         """The declared settings, searched by name and meaning."""
         asked = self.request.GET.get("q", "").strip().lower()
         rows = [
-            row(item) for item in declarations("setting") if asked in item.key.lower() or asked in item.doc.lower()
+            row(item)
+            for item in declarations("setting")
+            if asked in item.key.lower() or asked in item.doc.lower()
         ]
         return super().get_context_data(rows=rows, q=asked, **kwargs)
 

@@ -2,7 +2,12 @@
 
 from unfold.sites import UnfoldAdminSite
 
-from apps.console.registers.access import ApiKeyRegister, InvitationRegister, MembershipRegister, SessionRegister
+from apps.console.registers.access import (
+    ApiKeyRegister,
+    InvitationRegister,
+    MembershipRegister,
+    SessionRegister,
+)
 from apps.console.registers.hosts import HostRegister
 from apps.console.registers.jobs import JobRegister
 from apps.console.registers.people import PersonRegister

@@ -66,7 +66,9 @@ class OfTenant(Register):
         """The tenant as a link."""
         if row.tenant is None:
             return Fact(_("tenant"), _("Platform"))
-        return Fact(_("tenant"), Link(row.tenant.name, reverse("console:tenants_tenant_change", args=[row.tenant_id])))
+        return Fact(
+            _("tenant"), Link(row.tenant.name, reverse("console:tenants_tenant_change", args=[row.tenant_id]))
+        )
 
     def person_fact(self, request: HttpRequest, row: Any) -> Fact:
         """The person; a link for whoever may open it."""
@@ -83,7 +85,9 @@ class OfTenant(Register):
 class MembershipRegister(OfTenant):
     """Who belongs where."""
 
-    about = gettext_lazy("Who belongs to which tenant. Rights on records come from permission sets, inside the tenant.")
+    about = gettext_lazy(
+        "Who belongs to which tenant. Rights on records come from permission sets, inside the tenant."
+    )
     list_display = ("email", "person", "tenant", "role", "status", "created_at")
     list_filter = (TenantFilter, "role", "state")
     search_fields = ("user__email", "user__name", "tenant__name", "tenant__slug")
@@ -159,13 +163,21 @@ class OpenFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         holds = Q(ended_at=None, expires_at__gt=timezone.now())
-        return queryset.filter(holds) if self.value() == "yes" else queryset.exclude(holds) if self.value() else queryset
+        return (
+            queryset.filter(holds)
+            if self.value() == "yes"
+            else queryset.exclude(holds)
+            if self.value()
+            else queryset
+        )
 
 
 class SessionRegister(OfTenant):
     """Where people are signed in; anonymous visits are not listed."""
 
-    about = gettext_lazy("Where people are signed in: browsers, programs and token families. Ending takes effect at the next request.")
+    about = gettext_lazy(
+        "Where people are signed in: browsers, programs and token families. Ending takes effect at the next request."
+    )
     list_display = ("user", "tenant", "kind", "status", "host", "ip", "last_seen_at")
     list_filter = (OpenFilter, TenantFilter, "kind")
     search_fields = ("user__email", "user__name", "ip", "host")
@@ -203,7 +215,9 @@ class SessionRegister(OfTenant):
 class ApiKeyRegister(OfTenant):
     """Keys by their prefix; the secret is known to nobody but its maker."""
 
-    about = gettext_lazy("Keys of programs. A key acts for the person who made it, in one tenant, within its scopes.")
+    about = gettext_lazy(
+        "Keys of programs. A key acts for the person who made it, in one tenant, within its scopes."
+    )
     list_display = ("name", "prefix_shown", "tenant", "user", "status", "last_used_at", "expires_at")
     list_filter = (TenantFilter,)
     search_fields = ("name", "prefix", "user__email", "tenant__slug")

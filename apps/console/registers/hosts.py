@@ -46,6 +46,10 @@ class HostRegister(Register):
         return [
             Panel(
                 title=_("Host"),
-                facts=[Fact(_("domain"), row.domain), Fact(_("tenant"), tenant), Fact(_("added"), row.created_at)],
+                facts=[
+                    Fact(_("domain"), row.domain),
+                    Fact(_("tenant"), tenant),
+                    Fact(_("added"), row.created_at),
+                ],
             )
         ]

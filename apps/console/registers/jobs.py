@@ -42,7 +42,9 @@ class JobTenantFilter(SimpleListFilter):
 class JobRegister(Register):
     """Every job; those of the platform are a superuser's."""
 
-    about = gettext_lazy("Work in the background. A job survives a crash of its worker: another one takes it over.")
+    about = gettext_lazy(
+        "Work in the background. A job survives a crash of its worker: another one takes it over."
+    )
     list_display = ("what", "status", "share", "attempt_shown", "who", "created_at", "finished_at")
     list_filter = ("state", JobTenantFilter, "name")
     search_fields = ("title", "name", "error")
@@ -51,7 +53,9 @@ class JobRegister(Register):
     record_template = "console/job.html"
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup in {"created_at__gte", "created_at__lt"} or super().lookup_allowed(lookup, value, request)
+        return lookup in {"created_at__gte", "created_at__lt"} or super().lookup_allowed(
+            lookup, value, request
+        )
 
     def narrowed(self, rows: QuerySet, request: HttpRequest) -> QuerySet:
         return rows.filter(pk__in=jobs_of(request).values("pk"))
@@ -67,7 +71,7 @@ class JobRegister(Register):
     @display(description=gettext_lazy("Progress"))
     def share(self, row: Job) -> str:
         share = percent(row)
-        return "–" if share is None else f"{share} %"
+        return "" if share is None else f"{share} %"
 
     @display(description=gettext_lazy("Attempt"))
     def attempt_shown(self, row: Job) -> str:
@@ -125,9 +129,18 @@ def ends(row: Job) -> Link | None:
     """The page of what the job has made, once it is there."""
     slug = row.args.get("slug") if row.name == "tenants.provision" else None
     pk = row.args.get("tenant_id") if row.name in {"tenants.export", "tenants.import"} else None
-    tenant = Tenant.objects.filter(slug=slug).first() if slug else Tenant.objects.filter(pk=pk).first() if pk else None
+    tenant = (
+        Tenant.objects.filter(slug=slug).first()
+        if slug
+        else Tenant.objects.filter(pk=pk).first()
+        if pk
+        else None
+    )
     if tenant is None and row.tenant_id:
         tenant = Tenant.objects.filter(pk=row.tenant_id).first()
     if tenant is None:
         return None
-    return Link(_("Go to %(name)s") % {"name": tenant.name}, reverse("console:tenants_tenant_change", args=[tenant.pk]))
+    return Link(
+        _("Go to %(name)s") % {"name": tenant.name},
+        reverse("console:tenants_tenant_change", args=[tenant.pk]),
+    )

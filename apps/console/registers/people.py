@@ -29,7 +29,9 @@ from apps.identity.models import Membership, Session, User
 class PersonRegister(Register):
     """For superusers: a person may belong to tenants that an operator must not know of."""
 
-    about = gettext_lazy("Everybody who can sign in. One person has one account, whatever the number of tenants.")
+    about = gettext_lazy(
+        "Everybody who can sign in. One person has one account, whatever the number of tenants."
+    )
     list_display = ("email", "name", "kind", "places", "last_login", "created_at")
     list_filter = ("is_staff", "is_superuser", "is_active")
     search_fields = ("email", "name")
@@ -96,7 +98,9 @@ class PersonRegister(Register):
             (Link(tenant.name, reverse("console:tenants_tenant_change", args=[tenant.pk])),)
             for tenant in granted_to(row)
         ]
-        return Table([_("tenant")], rows, _("No tenant has been granted yet: the console is empty for this person."))
+        return Table(
+            [_("tenant")], rows, _("No tenant has been granted yet: the console is empty for this person.")
+        )
 
     def sessions(self, row: User) -> Table:
         """Where the person is signed in."""

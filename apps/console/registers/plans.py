@@ -52,8 +52,14 @@ class PlanRegister(Register):
     def panels(self, request: HttpRequest, row: Plan) -> Sequence[Panel]:
         limits = [Fact(label, row.quotas.get(key, _("no limit"))) for key, label in QUOTA_LABELS.items()]
         users: list[Sequence[Any]] = [
-            (Link(tenant.name, reverse("console:tenants_tenant_change", args=[tenant.pk])), tenant_badge(tenant))
+            (
+                Link(tenant.name, reverse("console:tenants_tenant_change", args=[tenant.pk])),
+                tenant_badge(tenant),
+            )
             for tenant in tenants_of(request).filter(plan=row)[:50]
         ]
         table = Table([_("tenant"), _("state")], users, _("No tenant is on this plan."))
-        return [Panel(_("Limits"), facts=[Fact(_("code"), row.code), *limits]), Panel(_("Tenants"), table=table)]
+        return [
+            Panel(_("Limits"), facts=[Fact(_("code"), row.code), *limits]),
+            Panel(_("Tenants"), table=table),
+        ]

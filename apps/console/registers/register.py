@@ -19,7 +19,8 @@ from unfold.admin import ModelAdmin
 from apps.console.deeds import Deed, DeedForm, Outcome
 from apps.console.operator import actor_of, is_operator, narrow, sees_everything
 from apps.console.pages.ledger import PLATFORM, ledger_url
-from apps.console.panels import Badge, Panel
+from apps.console.panels import Badge, Link, Panel
+from apps.console.registers.versions import keeps_versions, versions_panel
 from apps.core.errors import Problem
 
 
@@ -47,6 +48,7 @@ class Register(ModelAdmin):
     show_full_result_count = False
     actions = None
     record_template = "console/record.html"
+    record_template_plain = "console/record.html"
 
     # --- who may see what
 
@@ -82,7 +84,9 @@ class Register(ModelAdmin):
         """Buttons above the list."""
         return ()
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """The list, with the console's breadcrumbs and buttons."""
         frame = {"title": self.opts.verbose_name_plural, "crumbs": [(_("Console"), reverse("console:index"))]}
         frame |= {"tools": self.tools(request), "subtitle": None}
@@ -102,12 +106,23 @@ class Register(ModelAdmin):
         """What the page shows, in order."""
         return ()
 
+    def more(self, request: HttpRequest, row: Model) -> Sequence[Link]:
+        """Quiet links beside the heading: the row's versions and its entries in the ledger."""
+        name = f"console:{self.opts.app_label}_{self.opts.model_name}_history"
+        versions = [Link(_("Versions"), reverse(name, args=[row.pk]))] if keeps_versions(row) else []
+        url = self.entries_url(request, row)
+        return [*versions, Link(_("Ledger entries"), url)] if url else versions
+
     def context(self, request: HttpRequest, row: Model) -> dict[str, Any]:
         """Further values for the template."""
         return {}
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The page of one row: its state, its deeds, its panels. A POST has no meaning here."""
         if request.method not in ("GET", "HEAD"):
@@ -118,6 +133,7 @@ class Register(ModelAdmin):
             "badge": self.badge(row),
             "buttons": self.buttons(request, row),
             "panels": list(self.panels(request, row)),
+            "more": self.more(request, row),
             **self.context(request, row),
         }
         return TemplateResponse(request, self.record_template, context)
@@ -125,9 +141,14 @@ class Register(ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """History is the ledger's."""
+        """Earlier versions of the row, where its model keeps them; else the ledger's entries about it."""
         row = self.row(request, object_id)
-        return HttpResponseRedirect(self.entries_url(row))
+        if not keeps_versions(row):
+            return HttpResponseRedirect(self.entries_url(request, row) or self.here(row))
+        context = self.frame(request, row)
+        context["crumbs"] = [*context["crumbs"], (self.heading(row), context["here"])]
+        context |= {"title": _("Versions"), "panels": [versions_panel(row)], "subtitle": self.heading(row)}
+        return TemplateResponse(request, self.record_template_plain, context)
 
     def target(self, row: Model) -> str:
         """The row as ledger entries name it."""
@@ -137,9 +158,12 @@ class Register(ModelAdmin):
         """The ledger that holds the row's entries: the platform's, or the slug of a tenant."""
         return PLATFORM
 
-    def entries_url(self, row: Model) -> str:
-        """The ledger's entries about the row."""
-        return ledger_url(target=self.target(row), book=self.book(row))
+    def entries_url(self, request: HttpRequest, row: Model) -> str:
+        """The ledger's entries about the row; empty where the operator may not open that ledger."""
+        book = self.book(row)
+        if book == PLATFORM and not sees_everything(request):
+            return ""
+        return ledger_url(target=self.target(row), book=book)
 
     def row(self, request: HttpRequest, object_id: str) -> Model:
         """The row among those the operator may see; what they may not see does not exist."""
@@ -201,7 +225,9 @@ class Register(ModelAdmin):
     def deed_view(self, request: HttpRequest, object_id: str, deed: str) -> HttpResponse:
         """Say what will happen, ask, do it by the service, and show what came of it."""
         row = self.row(request, object_id)
-        found = next((each for each in self.deeds if each.name == deed and self.allowed(request, each, row)), None)
+        found = next(
+            (each for each in self.deeds if each.name == deed and self.allowed(request, each, row)), None
+        )
         if found is None:
             raise Http404(_("There is no such action."))
         refusal = found.refusal(row)
@@ -236,7 +262,7 @@ class Register(ModelAdmin):
         """Go on to the next page; a secret is shown once, on a page that nobody can come back to."""
         here = outcome.url or self.here(row)
         if outcome.secret is None:
-            entries = self.entries_url(row)
+            entries = self.entries_url(request, row)
             link = format_html(' <a class="c-entry" href="{}">{}</a>', entries, _("See it in the ledger"))
             messages.success(request, format_html("{}{}", outcome.message, link if entries else ""))
             return HttpResponseRedirect(here)

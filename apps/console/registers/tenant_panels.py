@@ -54,8 +54,12 @@ def _hosts(row: Tenant) -> Panel:
         port = f":{settings.PORT}" if settings.PUBLIC_SCHEME == "http" else ""
         open_it = Link(_("Open"), f"{settings.PUBLIC_SCHEME}://{host.domain}{port}/")
         badge = Badge(_("primary"), "success") if host.is_primary else ""
-        rows.append((Link(host.domain, reverse("console:tenants_host_change", args=[host.pk])), badge, open_it))
-    return Panel(_("Hosts"), key="hosts", table=Table([_("domain"), "", ""], rows, _("No address leads here.")))
+        rows.append(
+            (Link(host.domain, reverse("console:tenants_host_change", args=[host.pk])), badge, open_it)
+        )
+    return Panel(
+        _("Hosts"), key="hosts", table=Table([_("domain"), "", ""], rows, _("No address leads here."))
+    )
 
 
 def _usage(row: Tenant) -> Panel:
@@ -69,7 +73,9 @@ def _usage(row: Tenant) -> Panel:
 
 def _modules(row: Tenant) -> Panel:
     rows = [(each.name, each.version, each.installed_by, each.installed_at) for each in installed_in(row)]
-    table = Table([_("module"), _("version"), _("by"), _("installed")], rows, _("No module is installed yet."))
+    table = Table(
+        [_("module"), _("version"), _("by"), _("installed")], rows, _("No module is installed yet.")
+    )
     link = Link(_("Catalogue"), reverse("console:catalogue"))
     return Panel(_("Modules"), table=table, links=[link], key="modules")
 
@@ -99,7 +105,11 @@ def _jobs(row: Tenant) -> Panel:
     about = Job.objects.filter(tenant_id=None, args__slug=row.slug)
     exports = Job.objects.filter(tenant_id=None, args__tenant_id=str(row.pk))
     rows: list[Sequence[Any]] = [
-        (Link(job.title, reverse("console:events_job_change", args=[job.pk])), job_badge(job.state), job.created_at)
+        (
+            Link(job.title, reverse("console:events_job_change", args=[job.pk])),
+            job_badge(job.state),
+            job.created_at,
+        )
         for job in (own | about | exports).order_by("-id")[:6]
     ]
     link = Link(_("All"), f"{reverse('console:events_job_changelist')}?tenant={row.pk}")
@@ -116,18 +126,25 @@ def _archives(row: Tenant) -> Panel:
         )
         for archive in archives_of(row.pk)
     ]
-    table = Table([_("archive"), _("size"), _("written")], rows, _("Export the tenant to get a signed archive."))
+    table = Table(
+        [_("archive"), _("size"), _("written")], rows, _("Export the tenant to get a signed archive.")
+    )
     return Panel(_("Archives"), table=table, key="archives")
 
 
 def _entries(request: HttpRequest, row: Tenant) -> Panel:
     target = f"tenant:{row.pk}"
     entries = ledger.history(target, limit=8)
-    cells = [(entry.at, entry.actor.label, entry.action, entry.details.get("reason", "")) for entry in entries]
+    cells = [
+        (entry.at, entry.actor.label, entry.action, (entry.after or {}).get("state_reason", ""))
+        for entry in entries
+    ]
     links = []
     if row.state in BUILT:
         links.append(Link(_("The tenant's ledger"), ledger_url(book=row.slug)))
     if sees_everything(request):
         links.append(Link(_("All entries"), ledger_url(target=target)))
-    table = Table([_("when"), _("who"), _("what"), ""], cells, _("Nothing has been written about it yet."))
+    table = Table(
+        [_("when"), _("who"), _("what"), _("reason")], cells, _("Nothing has been written about it yet.")
+    )
     return Panel(_("What operators did"), table=table, links=links, wide=True, key="entries")

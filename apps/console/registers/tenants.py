@@ -85,13 +85,25 @@ def notice(row: Tenant) -> Badge | None:
     """What has to be known about the state, in a sentence."""
     if row.state == State.DELETED and row.delete_after:
         when = formats.date_format(timezone.localtime(row.delete_after), "SHORT_DATETIME_FORMAT")
-        return Badge(_("Deleted. All data are removed after %(when)s; until then it can be restored.") % {"when": when}, "danger")
+        return Badge(
+            _("Deleted. All data are removed after %(when)s; until then it can be restored.")
+            % {"when": when},
+            "danger",
+        )
     if row.state == State.FAILED:
-        return Badge(_("It could not be opened, and nothing is left of the attempt. %(why)s") % {"why": row.state_reason}, "danger")
+        return Badge(
+            _("It could not be opened, and nothing is left of the attempt. %(why)s")
+            % {"why": row.state_reason},
+            "danger",
+        )
     if row.state == State.PROVISIONING:
         return Badge(_("It is being opened."), "info")
     if row.state in {State.SUSPENDED, State.ARCHIVED}:
-        return Badge(_("Its doors are closed. Members read: “%(why)s”") % {"why": row.state_reason}, "warning")
+        return Badge(
+            _("Its doors are closed. Members read: “%(why)s”") % {"why": row.state_reason}, "warning"
+        )
     if row.schema_error:
-        return Badge(_("The last upgrade of its tables failed: %(why)s") % {"why": row.schema_error[:300]}, "danger")
+        return Badge(
+            _("The last upgrade of its tables failed: %(why)s") % {"why": row.schema_error[:300]}, "danger"
+        )
     return None
