@@ -99,7 +99,7 @@ class NumberKind(Kind):
         if value and (value.adjusted() >= MOST_DIGITS or value.adjusted() < -MOST_DECIMALS):
             raise FieldProblem("invalid_number", _("The number is too large or too small."))
         value = trimmed(value)
-        precision, scale = self.digits(field) or (MOST_DIGITS, MOST_DECIMALS)
+        precision, scale = self.digits(field) or (MOST_DIGITS + MOST_DECIMALS, MOST_DECIMALS)
         if -int(value.as_tuple().exponent) > scale:
             message = _("Enter at most %(scale)d decimals.") % {"scale": scale}
             raise FieldProblem("max_scale", message, constraint=scale)
