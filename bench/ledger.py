@@ -141,7 +141,7 @@ def crowd(target: Any, writers: int, ref: Any, seconds: float, kills: int = 0) -
     answers = [pipe.recv() for _, pipe in running]
     for process, _ in running:
         process.join()
-    drain()
+    drain(ref)
     os.kill(link.pid, signal.SIGKILL)
     link.join()
     return answers
@@ -153,13 +153,14 @@ def _sequencer() -> Any:
     return process
 
 
-def drain() -> None:
-    """Wait until nothing waits for the sequencer."""
+def drain(ref: Any) -> None:
+    """Wait until nothing of the tenant waits for the sequencer; at most a minute."""
     from apps.audit import queries
-    from apps.core.scope import platform_scope
+    from apps.core.scope import tenant_scope
 
-    while True:
-        with platform_scope("bench: drain"):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with tenant_scope(ref):
             if not queries.lag().waiting:
                 break
         time.sleep(0.02)

@@ -103,6 +103,7 @@ def platform(database: dict[str, TenantRef], clean_connection: None) -> Iterator
 @pytest.fixture
 def fresh_tenant(database: dict[str, TenantRef], clean_connection: None) -> Iterator[TenantRef]:
     """A tenant of this test alone, committed, removed afterwards."""
+    from apps.audit.erasure import close_ledger  # noqa: PLC0415
     from apps.core.db.owner import owner_session  # noqa: PLC0415
     from apps.tenants.models import Tenant  # noqa: PLC0415
     from apps.tenants.provision import Order, create_tenant, drop_schema  # noqa: PLC0415
@@ -116,6 +117,7 @@ def fresh_tenant(database: dict[str, TenantRef], clean_connection: None) -> Iter
     with owner_session(), platform_scope("test is over"):
         for tenant in Tenant.objects.filter(pk=made.pk):
             drop_schema(tenant=tenant, by=SYSTEM)
+            close_ledger(tenant.ref, by=SYSTEM, reason="test is over")
             tenant.delete()
 
 

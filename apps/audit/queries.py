@@ -86,7 +86,7 @@ def verify(tenant: TenantRef | None) -> Verdict:
 def lag() -> Lag:
     """Return the lag of all ledgers in the platform's scope, of the tenant's own in a tenant's."""
     with fast.cursor() as cursor:
-        waiting, seconds = cursor.execute(LAG).fetchone()
+        waiting, seconds = cursor.execute(LAG).fetchone() or (0, 0)
         broken = cursor.execute(BROKEN).fetchall()
     return Lag(waiting, max(0.0, float(seconds)), tuple((key, error) for key, error in broken))
 

@@ -7,7 +7,11 @@ from django.db import connections
 from apps.audit.sequencer import Sequencer
 from apps.core.scope import TenantRef, platform_scope
 
-WAITING = "SELECT count(*) FROM public.audit_pending WHERE %s::uuid IS NULL OR tenant_id = %s::uuid"
+WAITING = """
+SELECT count(*) FROM public.audit_pending p WHERE CASE WHEN %s::uuid IS NULL
+  THEN tenant_id IS NULL OR EXISTS (SELECT 1 FROM public.tenants_tenant t WHERE t.id = p.tenant_id)
+  ELSE tenant_id = %s::uuid END
+"""
 
 
 def settle(tenant: TenantRef | None = None, seconds: float = 60.0) -> None:
