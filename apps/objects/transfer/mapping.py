@@ -21,6 +21,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "description": ("notes", "note", "comment", "remarks"),
 }
 
+JOINED = frozenset({"text", "textarea"})  # several columns into one of these are joined by a space
+
 
 @dataclass(frozen=True)
 class Link:
@@ -86,7 +88,7 @@ def check_links(
         if found is None:
             faults.append(FieldError(link.field, "unknown_field", f"{link.field!r} cannot be imported."))
             continue
-        if link.field in taken:
+        if link.field in taken and found.type not in JOINED:
             faults.append(FieldError(link.field, "invalid_value", f"Two columns go into {link.field!r}."))
         taken.add(link.field)
         faults += _match_faults(link, found, known)

@@ -54,7 +54,9 @@ class Loader:
             target = self.obj.all_fields[link.field]
             text = cells[link.column]
             try:
-                data[link.field] = self._value(link, target, text)
+                value = self._value(link, target, text)
+                earlier = data.get(link.field)
+                data[link.field] = f"{earlier} {value}" if earlier and value else value or earlier
             except Problem as problem:
                 faults += list(problem.fields)
         if faults:
