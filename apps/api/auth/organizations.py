@@ -26,6 +26,7 @@ from apps.identity import queries
 from apps.identity.models import Membership
 from apps.identity.place import place_of, scope_at
 from apps.identity.services import invitations, members, sign_in
+from apps.tenants.models import Tenant
 
 NAMED = [Parameter("organizationId", "The tenant; it must be the one of the request.")]
 INVITE = Body(required={"email": str, "role": str}, optional={"organizationId": str})
@@ -63,12 +64,10 @@ class OrganizationDoor(TenantDoor):
     )
     def get(self, call: Call) -> HttpResponse:
         _check_named(call, call.params.get("organizationId"))
-        if call.snapshot is None:
-            raise NotFound(_("There is no such tenant."), code="RESOURCE_NOT_FOUND")
         manages = call.identity is not None and call.identity.role in ("owner", "admin")
         waiting = [invitation_body(row) for row in queries.open_invitations()] if manages else []
         everybody = [member_body(row) for row in queries.members()]
-        body = organization_body(call.snapshot) | {"invitations": waiting, "members": everybody, "teams": []}
+        body = _organization(call) | {"invitations": waiting, "members": everybody, "teams": []}
         return answers.send(body)
 
 
@@ -78,7 +77,7 @@ class SetActiveDoor(TenantDoor):
     @describe("Confirm the tenant of the request", body=ACTIVE.schema, answer=OBJECT, errors=[404])
     def post(self, call: Call) -> HttpResponse:
         _check_named(call, ACTIVE.read(call)["organizationId"])
-        return answers.send(organization_body(call.snapshot) if call.snapshot else None)
+        return answers.send(_organization(call))
 
 
 class MembersDoor(TenantDoor):
@@ -204,6 +203,12 @@ class CreateUserDoor(TenantDoor):
         given: dict[str, Any] = CREATE.read(call)
         given["role"] = USER_ROLES.get(given.get("role", "user"), given.get("role"))
         return answers.send({"user": user_body(members.create_member(**given, by=call.actor).user)})
+
+
+def _organization(call: Call) -> dict[str, Any]:
+    if call.snapshot is None:
+        raise NotFound(_("There is no such tenant."), code="RESOURCE_NOT_FOUND")
+    return organization_body(call.snapshot, Tenant.objects.get(pk=call.snapshot.id).created_at)
 
 
 def _check_named(call: Call, named: str | None) -> None:

@@ -76,14 +76,14 @@ def session_body(session: Session, *, token: str | None = None) -> dict[str, Any
     }
 
 
-def organization_body(tenant: TenantSnapshot) -> dict[str, Any]:
+def organization_body(tenant: TenantSnapshot, created_at: datetime) -> dict[str, Any]:
     """Return a tenant as an organization."""
     return {
         "id": str(tenant.id),
         "name": tenant.name,
         "slug": tenant.slug,
         "logo": tenant.logo or None,
-        "createdAt": None,
+        "createdAt": stamp(created_at),
         "metadata": None,
     }
 

@@ -20,7 +20,7 @@ from apps.core.scope import current_scope
 from apps.identity import confirmations, mails, passwords, throttle
 from apps.identity.models import User, normalize_email
 from apps.identity.place import Place
-from apps.identity.services.members import checked_email
+from apps.identity.services.members import EMAIL_LENGTH, checked_email
 from apps.identity.services.sessions import end_everywhere
 from apps.identity.services.sign_in import NOBODY, member
 
@@ -73,6 +73,8 @@ def request_reset(*, email: str, place: Place) -> None:
         ]
     )
     ledger.record("password.reset_requested", by=NOBODY)
+    if "@" not in account or len(account) > EMAIL_LENGTH:
+        return
     mails.send_later("mail_reset", by=NOBODY, title=_("Mail a link for a new password"), email=account)
 
 
