@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import translation
 
 from apps.portal import branding, navigation, preferences
-from apps.portal.models import Preference
 from apps.portal.marks import initials
+from apps.portal.models import Preference
 
 THEME_COOKIE = "aibos_theme"
 PRODUCT = "AI-BOS"

@@ -8,10 +8,10 @@ from uuid import UUID
 from apps.core.actor import Actor
 from apps.core.scope import current_tenant
 from apps.identity import queries as identity
+from apps.objects import query
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
 from apps.objects.kinds.kind import kind_of
-from apps.objects import query
 from apps.permissions.access import Access, access_for
 from apps.permissions.rights import Operation
 from apps.portal import show

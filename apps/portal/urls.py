@@ -2,9 +2,8 @@
 
 from django.urls import path
 
-from apps.portal.views import bulk, gate, home, jobs, lists, look_up, profile, record, trash
 from apps.portal.views import brand as brand_views
-from apps.portal.views import errors
+from apps.portal.views import bulk, errors, gate, home, jobs, lists, look_up, profile, record, trash
 from apps.portal.views.settings import brand, data, keys, ledger, members, permissions
 
 app_name = "portal"

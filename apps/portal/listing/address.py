@@ -56,9 +56,9 @@ class ListAddress:
     def query(self, **changes: Any) -> str:
         """Return `?…` of this list with changes, on its first page."""
         other = replace(self, **{"cursor": "", "trail": ()} | changes)
-        params = other.params() | {"size": [str(other.size)]}
+        params = {"f": [""]} | other.params() | {"size": [str(other.size)]}
         if other.view:
-            params["view"] = [other.view]
+            params = {"q": [""]} | params | {"view": [other.view]}
         if other.cursor:
             params |= {"after": [other.cursor], "trail": list(other.trail[-TRAIL:])}
         return "?" + urlencode(params, doseq=True)
@@ -78,12 +78,15 @@ def read(
 ) -> ListAddress:
     """Return the list that the parameters ask for; what they leave out comes from `base`, then the definition.
 
-    `base` is the query of a saved view. Unknown and unreadable fields are left out.
+    `base` is the query of a saved view. Unknown and unreadable fields are left out. An empty `f` means no filter;
+    no `f` at all means the filter of the view that the definition opens with.
     """
     kept = base or {}
     given = {name: get.getlist(name) if name in get else kept.get(name, []) for name in ("columns", "sort", "f", "q")}
     possible = choices(definition, readable)
     default = definition.default_view
+    filtered = "f" in get or base is not None
+    declared = [c for c in filters.from_where(default.filter) or [] if c.field in readable]
     wanted = _words(given["columns"]) or list(default.columns)
     columns = tuple(dict.fromkeys(name for name in wanted if name in possible)) or tuple(possible[:6])
     sort = _sort(given["sort"], definition, readable) or tuple(
@@ -93,7 +96,7 @@ def read(
     return ListAddress(
         columns=columns,
         sort=sort or (("updated_at", True),),
-        conditions=tuple(filters.decode(given["f"], definition, readable)),
+        conditions=tuple(filters.decode(given["f"], definition, readable) if filtered else declared),
         search=(given["q"][0] if given["q"] else "").strip()[:SEARCH_LIMIT],
         size=int(asked) if asked.isdigit() and int(asked) in PAGE_SIZES else size,
         cursor=get.get("after", ""),

@@ -1,7 +1,7 @@
 """Everything the list's template shows, put together from one address and one query."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
@@ -127,21 +127,12 @@ def chips(address: ListAddress, definition: ObjectDef, names: show.Names) -> lis
                 field=definition.field_label(condition.field, show.locale()),
                 operator=OPERATORS[condition.operator].label,
                 value=chip_value(field, definition, condition, names),
-                remove_href=bare(address, conditions=left),
+                remove_href=address.query(conditions=left),
                 starts_group=last is not None and last != condition.group,
             )
         )
         last = condition.group
     return made
-
-
-def bare(address: ListAddress, **changes: Any) -> str:
-    """Return `?…` of a changed list; a saved view's filters are overruled even by none at all."""
-    query = address.query(**changes)
-    changed = replace(address, **changes)
-    if address.view and not changed.conditions:
-        query += "&f="
-    return query + ("&q=" if address.view and not changed.search else "")
 
 
 def column_choices(address: ListAddress, definition: ObjectDef, readable: frozenset[str]) -> list[dict[str, Any]]:

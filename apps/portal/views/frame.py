@@ -9,12 +9,16 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from apps.core.actor import Actor
 from apps.core.errors import NotFound, Problem
+from apps.identity import queries
+from apps.identity.models import MembershipState, Role
 from apps.identity.resolve import Identity
+from apps.objects.catalog import catalog
 
 View = Callable[..., HttpResponse]
 
@@ -76,11 +80,30 @@ def refusal(request: HttpRequest, problem: Problem) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(problem.message, status=problem.status, content_type="text/plain", headers=headers)
     name = {401: "403", 403: "403", 404: "404", 429: "429"}.get(problem.status, "400")
-    context = {"problem": problem, "request_id": getattr(request, "request_id", ""), "grantors": _("an administrator")}
+    context: dict[str, Any] = {"problem": problem, "request_id": getattr(request, "request_id", "")}
+    context["sentence"] = problem.message
+    if problem.status == 403 and getattr(request, "identity", None) is not None:
+        context |= {"sentence": _denied(problem), "grantors": grantors()}
     response = render(request, f"errors/{name}.html", context, status=problem.status)
     for key, value in headers.items():
         response.headers[key] = value
     return response
+
+
+def _denied(problem: Problem) -> str:
+    """Return the refusal in the reader's words: the compiler's reason speaks to programmers."""
+    definition = catalog().find(str(problem.details.get("object", "")))
+    if definition is not None:
+        return _("Your permission sets do not allow this for %(objects)s.") % {
+            "objects": definition.label_for(translation.get_language(), plural=True)
+        }
+    return _("Your permission sets do not allow this.") if "permission" in problem.details else problem.message
+
+
+def grantors() -> str:
+    """Return the names of those who can grant rights here, three at most."""
+    rows = queries.members().filter(role__in=(Role.OWNER, Role.ADMIN), state=MembershipState.ACTIVE)[:3]
+    return ", ".join(str(row.user) for row in rows)
 
 
 def record_id(text: str) -> UUID:

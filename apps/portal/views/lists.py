@@ -16,7 +16,8 @@ from apps.objects.definitions import ObjectDef
 from apps.permissions.access import Access
 from apps.portal import export, preferences, records, saved_views, show
 from apps.portal.listing import address as addresses
-from apps.portal.listing import builder, filters, page as listing
+from apps.portal.listing import builder, filters
+from apps.portal.listing import page as listing
 from apps.portal.models import Preference
 from apps.portal.navigation import icon_of
 from apps.portal.saved_views import ViewChoice
@@ -73,7 +74,7 @@ def list_page(request: HttpRequest, name: str) -> HttpResponse:
         "rows": listing.rows(found.rows, address, definition, names),
         "chips": listing.chips(address, definition, names),
         "filtered": bool(address.conditions or address.search),
-        "clear_href": listing.bare(address, conditions=(), search=""),
+        "clear_href": address.query(conditions=(), search=""),
         "about": listing.about(found.total, found.capped),
         "next_href": address.next_query(found.next_cursor) if found.next_cursor else "",
         "previous_href": address.previous_query(),
@@ -101,7 +102,7 @@ def _tabs(
     path, locale = reverse("portal:list", args=[definition.name]), show.locale()
     default = any(v.default for v in views)
     tabs = [{
-        "label": _("All"), "href": f"{path}?view={STANDARD}" if default else path,
+        "label": definition.view_label(definition.default_view.name, locale) if definition.list_views else _("All"), "href": f"{path}?view={STANDARD}" if default else path,
         "current": current is None and address.params() == addresses.standard(definition, address).params(),
     }]  # fmt: skip
     for name, declared in definition.list_views.items():
@@ -120,7 +121,7 @@ def _tabs(
 
 
 def _kept(address: addresses.ListAddress, *, without: str) -> list[tuple[str, str]]:
-    params = address.params() | ({"view": [address.view]} if address.view else {}) | {"size": [str(address.size)]}
+    params = {"f": [""]} | address.params() | ({"view": [address.view]} if address.view else {}) | {"size": [str(address.size)]}
     return [(name, value) for name, values in params.items() if name != without for value in values]
 
 
@@ -161,7 +162,7 @@ def apply_filter(request: HttpRequest, name: str) -> HttpResponse:
         messages.warning(request, _("A condition was left out: its value does not fit the field."))
     address = addresses.from_query(request.GET.get("back", ""), definition, readable)
     return HttpResponseRedirect(
-        reverse("portal:list", args=[name]) + listing.bare(address, conditions=tuple(sensible))
+        reverse("portal:list", args=[name]) + address.query(conditions=tuple(sensible))
     )
 
 

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.core.errors import FieldError, Invalid, Problem
 from apps.identity import queries
-from apps.identity.services import accounts, sessions as services
+from apps.identity.services import accounts
+from apps.identity.services import sessions as services
 from apps.portal import middleware, preferences
 from apps.portal.context import THEME_COOKIE
 from apps.portal.models import Preference

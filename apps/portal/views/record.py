@@ -68,7 +68,7 @@ def _system(definition: ObjectDef, record: Mapping[str, Any], names: show.Names)
             "html": show.cell(record[name], definition.all_fields[name], definition, names),
         }
         for name in wanted
-        if name in record and (name != "owner_id" or definition.owner_field)
+        if record.get(name) and (name != "owner_id" or definition.owner_field)
     ]
 
 

@@ -44,11 +44,11 @@ class Line:
 
 
 def lines(found: SetView) -> list[Line]:
-    """Return what a set grants on every object, what the objects' own files grant included."""
+    """Return what a set grants on every object."""
     grant = bodies.compiled(found.name, found.body)
     made = []
     for definition in catalog():
-        bits = grant.bits(definition.name, definition.permission_sets.get(found.name))
+        bits = grant.bits(definition.name)
         made.append(Line(definition.name, definition.label_for(show.locale(), plural=True), _rights(bits)))
     return made
 
@@ -75,7 +75,7 @@ def matrix(request: HttpRequest) -> HttpResponse:
 def _object_line(definition: ObjectDef, found: list[SetView]) -> dict[str, Any]:
     cells = []
     for s in found:
-        bits = bodies.compiled(s.name, s.body).bits(definition.name, definition.permission_sets.get(s.name))
+        bits = bodies.compiled(s.name, s.body).bits(definition.name)
         granted = [str(label) for key, label in RIGHTS if bits & KEYS[key]]
         cells.append({"granted": granted, "level": _level(bits)})
     return {"label": definition.label_for(show.locale(), plural=True), "cells": cells}
