@@ -11,7 +11,7 @@ class IdentityConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.identity import mails  # noqa: F401, PLC0415 - registers the jobs; needs the models
-        from apps.identity.services.members import seed_owner  # noqa: PLC0415
+        from apps.identity.services.first_owner import seed_owner  # noqa: PLC0415
         from apps.tenants.provision import Step, steps  # noqa: PLC0415
 
         steps.register("owner", Step("Owner", seed_owner))

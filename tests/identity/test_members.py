@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.core import mail
 from django.db import OperationalError, connections
+from django.test import override_settings
 from django.utils import timezone
 
 from apps.audit.models import Pending
@@ -14,6 +15,7 @@ from apps.core.scope import platform_scope, tenant_scope
 from apps.identity import links, mails, queries, rules
 from apps.identity.models import Invitation, Membership, Role, User
 from apps.identity.services import invitations, members, operators, sign_in
+from apps.identity.services.first_owner import seed_owner
 from apps.tenants.models import Plan, Tenant
 
 PASSWORD = "correct horse battery"
@@ -297,6 +299,16 @@ class TestInvitations:
             fresh = invitations.invite(email="old@t.test", by=people["owner"][1])  # replaces the expired one
             assert invitations.read(token=fresh.token).email == "old@t.test"
 
+    def test_a_link_can_be_shown_again_to_who_manages(self, team):
+        tenant, people = team
+        with tenant_scope(tenant):
+            made = invitations.invite(email="again@t.test", by=people["owner"][1])
+            more = {"invitation_id": made.invitation.id}
+            assert invitations.link_of(**more, by=people["admin"][1]) == made.link
+            refused("PERMISSION_DENIED", invitations.link_of, **more, by=people["member"][1])
+            with override_settings(SECRET_KEY="another-" + "k" * 60):
+                refused("RESOURCE_NOT_FOUND", invitations.link_of, **more, by=people["owner"][1])
+
     def test_members_are_not_invited_again(self, team):
         tenant, people = team
         with tenant_scope(tenant):
@@ -353,9 +365,11 @@ class TestOperators:
 def test_a_new_tenants_first_owner_comes_from_its_order(fresh_tenant):
     with tenant_scope(fresh_tenant):
         tenant = Tenant.objects.get(pk=fresh_tenant.id)
-        members.seed_owner(tenant, {}, SYSTEM)
+        seed_owner(tenant, {}, SYSTEM)
+        seed_owner(tenant, {"owner_email": "asked@t.test"}, SYSTEM)
         assert not queries.has_owner()
-        members.seed_owner(tenant, {"owner_email": "first@t.test", "owner_password": PASSWORD}, SYSTEM)
+        assert [(row.email, row.role) for row in queries.open_invitations()] == [("asked@t.test", "owner")]
+        seed_owner(tenant, {"owner_email": "first@t.test", "owner_password": PASSWORD}, SYSTEM)
         assert queries.has_owner()
         assert Membership.objects.get(tenant=fresh_tenant.id).role == "owner"
 

@@ -5,6 +5,6 @@ from django.urls import path
 from apps.api.auth import keys
 
 urlpatterns = [
-    path("", keys.KeysDoor.as_view()),
-    path("/<uuid:key_id>", keys.KeyDoor.as_view()),
+    path("keys", keys.KeysDoor.as_view()),
+    path("keys/<uuid:key_id>", keys.KeyDoor.as_view()),
 ]

@@ -19,7 +19,7 @@ from apps.core.errors import Conflict, NotFound, PermissionDenied
 from apps.core.ids import uuid7
 from apps.core.scope import TenantRef, current_tenant
 from apps.identity import links, mails, passwords, rules, throttle
-from apps.identity.confirmations import invalid
+from apps.identity.confirmations import invalid, invitation_token
 from apps.identity.models import Invitation, Membership, Role, User
 from apps.identity.place import Place
 from apps.identity.secrets import derived, digest
@@ -77,6 +77,19 @@ def revoke(*, invitation_id: UUID, by: Actor) -> None:
     if invitation is None:
         raise NotFound(_("There is no such invitation."), code="RESOURCE_NOT_FOUND")
     _close(invitation, by, reason="withdrawn")
+
+
+def link_of(*, invitation_id: UUID, by: Actor) -> str:
+    """Return the link of an open invitation once more, for who manages members; looking is in the ledger."""
+    tenant = current_tenant()
+    target = f"invitation:{invitation_id}"
+    rules.require(rules.may_manage_members(by, tenant.id), by=by, action="invitation.shown", target=target)
+    invitation = _open(tenant).filter(pk=invitation_id).first()
+    token = invitation_token(invitation) if invitation else None
+    if token is None:
+        raise NotFound(_("There is no such invitation."), code="RESOURCE_NOT_FOUND")
+    ledger.record("invitation.shown", by=by, target=target)
+    return links.link(tenant, links.INVITATION, token)
 
 
 def read(*, token: str) -> Invitation:

@@ -1,7 +1,5 @@
 """Who belongs to the current tenant, and as what. A tenant always keeps at least one active owner."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -119,21 +117,6 @@ def transfer_ownership(*, to: UUID, by: Actor) -> None:
     details = {"from": str(by.user_id), "to": str(to)}
     ledger.record("ownership.transferred", by=by, target=f"user:{to}", details=details)
     bump(tenant.id)
-
-
-def seed_owner(_tenant: Tenant, seed: Mapping[str, Any], by: Actor) -> None:
-    """Step of provisioning: the new tenant's first owner, from `owner_email` and, if given, `owner_name`.
-
-    With `owner_password` (demo data) the account is ready; without, the person chooses one by reset link.
-    """
-    if seed.get("owner_email"):
-        create_member(
-            email=str(seed["owner_email"]),
-            name=str(seed.get("owner_name") or ""),
-            password=seed.get("owner_password"),
-            role=Role.OWNER,
-            by=by,
-        )
 
 
 def new_user(*, email: str, name: str, password: str | None) -> User:
