@@ -45,7 +45,9 @@ PERSONAS = (
     Persona("owner", "Olivia Owner", Role.OWNER, (), "owner: everything"),
     Persona("admin", "Adam Admin", Role.ADMIN, (), "administrator: everything but the ownership"),
     Persona("manager", "Mia Manager", Role.MEMBER, ("crm_manager",), "sales manager: all CRM records"),
-    Persona("sales", "Sam Sales", Role.MEMBER, ("crm_sales",), "sales: own records, reads the team's accounts"),
+    Persona(
+        "sales", "Sam Sales", Role.MEMBER, ("crm_sales",), "sales: own records, reads the team's accounts"
+    ),
     Persona("reader", "Rita Reader", Role.MEMBER, ("crm_reader",), "read only"),
 )
 TENANTS = (

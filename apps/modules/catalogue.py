@@ -52,7 +52,9 @@ def folders() -> list[Path]:
     return sorted(p.parent for p in root.glob("*/module.yaml")) if root.is_dir() else []
 
 
-def register_all(*, by: Actor, replace: bool = False) -> tuple[list[Version], list[DefinitionErrors | Conflict]]:
+def register_all(
+    *, by: Actor, replace: bool = False
+) -> tuple[list[Version], list[DefinitionErrors | Conflict]]:
     """Register every module on disk; return the versions and what kept others out."""
     made: list[Version] = []
     kept_out: list[DefinitionErrors | Conflict] = []

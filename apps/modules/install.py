@@ -1,7 +1,7 @@
 """Installing, upgrading and removing modules for the current tenant, each in one transaction.
 
-    with owner_session(), tenant_scope(tenant):
-        install("crm", by=actor)
+with owner_session(), tenant_scope(tenant):
+    install("crm", by=actor)
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def uninstall(module: str, *, by: Actor, allow_data_loss: bool = False, tell: Te
     row = _row(module)
     needing = [i.module for i in installed() if module in i.manifest.get("dependencies", {})]
     if needing:
-        raise Conflict(f"{', '.join(needing)} needs {module}.", code="MODULE_NEEDED", cure="Remove that first.")
+        raise Conflict(
+            f"{', '.join(needing)} needs {module}.", code="MODULE_NEEDED", cure="Remove that first."
+        )
     objects = catalog().of_module(module)
     kept = {d.name: n for d in objects if (n := count_rows(d.table))}
     if kept and not allow_data_loss:
@@ -197,7 +199,9 @@ def _put_sets(version: Version, *, by: Actor) -> None:
         permissions.put_declared(body, module=module, by=by)
     in_objects = {name for d in catalog().of_module(module) for name in d.permission_sets}
     kept = {*declared, *in_objects}
-    for name in PermissionSet.objects.filter(module=module).exclude(name__in=kept).values_list("name", flat=True):
+    for name in (
+        PermissionSet.objects.filter(module=module).exclude(name__in=kept).values_list("name", flat=True)
+    ):
         permissions.delete_set(name=name, by=by)
 
 

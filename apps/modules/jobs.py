@@ -41,7 +41,9 @@ def _enqueue(name: str, args: dict[str, Any], title: str, by: Actor) -> UUID:
 
 
 @queue.task("modules.install", max_attempts=1, manages_scope=True)
-def run_install(job: queue.JobHandle, module: str, version: str | None = None, demo: bool = False) -> dict[str, Any]:
+def run_install(
+    job: queue.JobHandle, module: str, version: str | None = None, demo: bool = False
+) -> dict[str, Any]:
     """Install in a transaction of its own."""
     with owner_session(), tenant_scope(_tenant(job)):
         row = services.install(module, by=job.by, version=version, demo=demo, tell=job.progress)

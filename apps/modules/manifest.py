@@ -57,7 +57,9 @@ class Manifest:
 def _module_id(reading: Reading, spot: Spot) -> Any:
     if isinstance(spot.value, str) and MODULE_ID.fullmatch(spot.value):
         return spot.value
-    return reading.fail(spot, "invalid_name", f"{spot.value!r} is no module id.", "Write crm or field-service.")
+    return reading.fail(
+        spot, "invalid_name", f"{spot.value!r} is no module id.", "Write crm or field-service."
+    )
 
 
 def _version(reading: Reading, spot: Spot) -> Any:
@@ -96,34 +98,55 @@ def _dependencies(reading: Reading, spot: Spot) -> Any:
 
 AUTHOR_KEYS: Mapping[str, Key] = {
     "name": Key("name", text(120), "Who wrote it.", HERE + "catalogue:register", TESTS + "test_manifest"),
-    "email": Key("email", text(254), "Where to reach them.", HERE + "catalogue:register", TESTS + "test_manifest"),
+    "email": Key(
+        "email", text(254), "Where to reach them.", HERE + "catalogue:register", TESTS + "test_manifest"
+    ),
 }
 MANIFEST_KEYS: Mapping[str, Key] = {
     "id": Key(
-        "id", _module_id, "The module's id; its objects' names start with it.", HERE + "source:load",
+        "id",
+        _module_id,
+        "The module's id; its objects' names start with it.",
+        HERE + "source:load",
         TESTS + "test_names_carry_the_modules_prefix",
     ),
-    "name": Key("name", text(120), "Its name for people.", HERE + "catalogue:register", TESTS + "test_manifest"),
+    "name": Key(
+        "name", text(120), "Its name for people.", HERE + "catalogue:register", TESTS + "test_manifest"
+    ),
     "version": Key(
-        "version", _version, "Semantic version; the same version never changes its content.",
-        HERE + "catalogue:register", "tests/modules/test_catalogue.py::test_a_version_never_changes",
+        "version",
+        _version,
+        "Semantic version; the same version never changes its content.",
+        HERE + "catalogue:register",
+        "tests/modules/test_catalogue.py::test_a_version_never_changes",
     ),
     "apiVersion": Key(
-        "api_version", choice(*API_VERSIONS), "Version of the platform's contract with modules.",
-        HERE + "manifest:read_manifest", TESTS + "test_manifest_faults",
+        "api_version",
+        choice(*API_VERSIONS),
+        "Version of the platform's contract with modules.",
+        HERE + "manifest:read_manifest",
+        TESTS + "test_manifest_faults",
     ),
     "description": Key(
         "description", text(4000), "What it is for.", HERE + "catalogue:register", TESTS + "test_manifest"
     ),
     "author": Key("author", _author, "Who wrote it.", HERE + "catalogue:register", TESTS + "test_manifest"),
-    "license": Key("license", text(60), "SPDX licence id.", HERE + "catalogue:register", TESTS + "test_manifest"),
+    "license": Key(
+        "license", text(60), "SPDX licence id.", HERE + "catalogue:register", TESTS + "test_manifest"
+    ),
     "dependencies": Key(
-        "dependencies", _dependencies, "Modules that must be installed, each with a range of versions.",
-        HERE + "install:missing_dependencies", "tests/modules/test_install.py::test_dependencies",
+        "dependencies",
+        _dependencies,
+        "Modules that must be installed, each with a range of versions.",
+        HERE + "install:missing_dependencies",
+        "tests/modules/test_install.py::test_dependencies",
     ),
     "permissions": Key(
-        "permissions", items(choice(*PERMISSIONS)), "What the module asks to do; content beyond it is refused.",
-        HERE + "source:unasked", TESTS + "test_content_needs_its_permission",
+        "permissions",
+        items(choice(*PERMISSIONS)),
+        "What the module asks to do; content beyond it is refused.",
+        HERE + "source:unasked",
+        TESTS + "test_content_needs_its_permission",
     ),
 }
 

@@ -40,6 +40,12 @@ class Version:
         pre = tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in self.pre)
         return (self.major, self.minor, self.patch, not self.pre, pre)
 
+    def line(self, sign: str) -> tuple[int, ...]:
+        """Return what two versions share that are compatible under `^` or `~`."""
+        if sign == "~" or not self.major:
+            return (self.major, self.minor)
+        return (self.major,)
+
     def __lt__(self, other: Version) -> bool:
         return self._key() < other._key()  # type: ignore[operator]
 
@@ -53,14 +59,6 @@ def satisfies(version: Version, wanted: str) -> bool:
         msg = f"{wanted!r} is not a range such as ^1.2.0."
         raise ValueError(msg)
     sign, base = found[1], Version.parse(found[2])
-    if sign == ">=":
-        return version >= base
     if sign in (None, "="):
         return version == base
-    if version < base:
-        return False
-    if sign == "~":
-        return (version.major, version.minor) == (base.major, base.minor)
-    if base.major:
-        return version.major == base.major
-    return (version.major, version.minor) == (0, base.minor)
+    return version >= base and (sign == ">=" or version.line(sign) == base.line(sign))

@@ -1,10 +1,10 @@
 """Reading a module from its folder: data only, nothing in it is imported or run.
 
-    module.yaml
-    objects/*.yml           one object each
-    permission_sets/*.yml   one permission set each
-    translations/<locale>.yml   objects: {<object>: words}
-    data/<object>.csv       demo records; `@` names a record, `@name` in a lookup refers to one
+module.yaml
+objects/*.yml           one object each
+permission_sets/*.yml   one permission set each
+translations/<locale>.yml   objects: {<object>: words}
+data/<object>.csv       demo records; `@` names a record, `@name` in a lookup refers to one
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class Source:
 
 def definitions(content: Mapping[str, Any], module: str) -> list[ObjectDef]:
     """Return the objects of a module's content."""
-    return [load_body(body, f"objects/{name}.yml", module=module) for name, body in content["objects"].items()]
+    return [
+        load_body(body, f"objects/{name}.yml", module=module) for name, body in content["objects"].items()
+    ]
 
 
 def load(folder: Path) -> Source:
@@ -90,7 +92,12 @@ def unasked(manifest: Manifest, objects: Any, sets: Any, data: Any) -> list[Defi
     needs = (("objects:define", objects), ("permission_sets:define", sets), ("records:create", data))
     return [
         DefinitionError(
-            "module.yaml", 0, "permissions", "permission", f"The content needs {word}.", f"Add {word} to permissions."
+            "module.yaml",
+            0,
+            "permissions",
+            "permission",
+            f"The content needs {word}.",
+            f"Add {word} to permissions.",
         )
         for word, content in needs
         if content and word not in manifest.permissions
@@ -177,7 +184,9 @@ class _Folder:
             locale = file.removeprefix("translations/").removesuffix(".yml").lower()
             for name, words in holder.value.items():
                 if name not in objects:
-                    self.fail(file, "unknown_object", f"There is no object {name!r} to translate.", line=words.line)
+                    self.fail(
+                        file, "unknown_object", f"There is no object {name!r} to translate.", line=words.line
+                    )
                     continue
                 _add_words(objects[name][1], locale, words)
 
@@ -200,7 +209,11 @@ class _Folder:
             name = declared.get("name")
             rights = {key: value for key, value in declared.items() if key not in SET_LABELS}
             for problem in bodies.problems(rights):
-                line = spot.value[problem.field.split(".")[0]].line if problem.field.split(".")[0] in spot.value else 0
+                line = (
+                    spot.value[problem.field.split(".")[0]].line
+                    if problem.field.split(".")[0] in spot.value
+                    else 0
+                )
                 self.fail(file, problem.code, problem.message, line=line, path=problem.field)
             if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
                 self.fail(file, "required", "A permission set needs a name.", path="name")
@@ -214,7 +227,12 @@ class _Folder:
     def _judge_rights(self, file: str, rights: Mapping[str, Any], objects: Mapping[str, ObjectDef]) -> None:
         """A module's set may speak of the module's own objects and of nothing else."""
         if rights.get("systemPermissions"):
-            self.fail(file, "not_applicable", "A module's set grants no system permissions.", path="systemPermissions")
+            self.fail(
+                file,
+                "not_applicable",
+                "A module's set grants no system permissions.",
+                path="systemPermissions",
+            )
         for name in rights.get("objects") or {}:
             if name not in objects:
                 self.fail(file, "unknown_object", f"{name!r} is no object of this module.", path="objects")

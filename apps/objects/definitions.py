@@ -210,7 +210,8 @@ class ObjectDef:
         """The form: each group with its visible fields; fields of no group come first, untitled."""
         groups = (FieldGroup("", ""), *self.field_groups)
         rows = [
-            (g, [f for f in self.fields.values() if (f.group or "") == g.key and not f.hidden]) for g in groups
+            (g, [f for f in self.fields.values() if (f.group or "") == g.key and not f.hidden])
+            for g in groups
         ]
         return [row for row in rows if row[1]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from apps.core import canonical
@@ -81,6 +81,20 @@ def list_view_item(definition: ObjectDef, view: ListView, locale: str | None = N
     }
 
 
+def filter_fields(filter_: Mapping[str, Any]) -> set[str]:
+    """Return the fields that a filter in object form looks at."""
+    found: set[str] = set()
+    for key, value in filter_.items():
+        if key in ("$and", "$or"):
+            for item in value:
+                found |= filter_fields(item)
+        elif key == "$not":
+            found |= filter_fields(value)
+        else:
+            found.add(key)
+    return found
+
+
 def object_item(
     definition: ObjectDef, locale: str | None = None, *, readable: Collection[str] | None = None
 ) -> dict[str, Any]:
@@ -90,9 +104,7 @@ def object_item(
         return readable is None or set(names) <= {"id", *readable}
 
     enable = definition.enable
-    views = [
-        v for v in (definition.list_views or {definition.default_view.name: definition.default_view}).values()
-    ]
+    views = list((definition.list_views or {definition.default_view.name: definition.default_view}).values())
     item: dict[str, Any] = {
         "name": definition.name,
         "label": definition.label_for(locale),
@@ -129,22 +141,10 @@ def object_item(
         "_checksum": definition.checksum,
     }
     for view in views:
+        if not visible(*filter_fields(view.filter)):
+            continue  # whoever may not read a field may not learn its values from what a list holds
         seen = list_view_item(definition, view, locale)
         seen["columns"] = [c for c in seen["columns"] if visible(c)]
         seen["sort"] = [s for s in seen["sort"] if visible(s["field"])]
         item["listViews"][view.name] = seen
     return item
-
-
-def form_item(definition: ObjectDef, locale: str | None = None) -> dict[str, Any]:
-    """Return the form: its sections with the names of their fields."""
-    return {
-        "sections": [
-            {
-                "key": group.key,
-                "label": definition.group_label(group.key, locale) or group.label,
-                "fields": [f.name for f in fields],
-            }
-            for group, fields in definition.sections()
-        ]
-    }

@@ -172,11 +172,15 @@ def _same(before: ObjectDef | None, after: ObjectDef) -> bool:
 
 
 def _renamed_away(changed: Sequence[ObjectDef], known: Catalog) -> list[str]:
-    return [d.renamed_from for d in changed if d.renamed_from and d.renamed_from in known and d.name not in known]
+    return [
+        d.renamed_from for d in changed if d.renamed_from and d.renamed_from in known and d.name not in known
+    ]
 
 
 def _next_version(name: str) -> int:
-    newest = DefinitionVersion.objects.filter(name=name).order_by("-version").values_list("version", flat=True)
+    newest = (
+        DefinitionVersion.objects.filter(name=name).order_by("-version").values_list("version", flat=True)
+    )
     return (newest.first() or 0) + 1
 
 
@@ -216,7 +220,9 @@ def _remove(name: str, made: Plan, by: Actor) -> None:
     outbox.emit("object.dropped", subject=f"object:{name}", data={"name": name}, by=by)
 
 
-def _remember(definition: ObjectDef, version: int, operation: str, steps: list[dict[str, Any]], by: Actor) -> None:
+def _remember(
+    definition: ObjectDef, version: int, operation: str, steps: list[dict[str, Any]], by: Actor
+) -> None:
     DefinitionVersion.objects.create(
         name=definition.name,
         version=version,

@@ -91,7 +91,10 @@ def test_tenants_have_catalogs_of_their_own(acme, globex):
 
 def test_a_definition_that_cannot_be_read_does_not_take_the_others_down(in_acme):
     good = thing("good")
-    for name, body in (("good", dict(good.body)), ("bad", {"name": "bad", "fields": {"a": {"type": "gone"}}})):
+    for name, body in (
+        ("good", dict(good.body)),
+        ("bad", {"name": "bad", "fields": {"a": {"type": "gone"}}}),
+    ):
         Definition.objects.create(name=name, body=body, checksum=f"test:{name}")
     found = load()
     assert "good" in found
@@ -100,9 +103,16 @@ def test_a_definition_that_cannot_be_read_does_not_take_the_others_down(in_acme)
 
 
 def test_referrers(in_acme):
-    part = load_body({"name": "part", "fields": {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "thing"}}})
+    part = load_body(
+        {
+            "name": "part",
+            "fields": {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "thing"}},
+        }
+    )
     for definition in (thing(), part):
-        Definition.objects.create(name=definition.name, body=dict(definition.body), checksum=definition.checksum)
+        Definition.objects.create(
+            name=definition.name, body=dict(definition.body), checksum=definition.checksum
+        )
     found = load()
     assert [(o.name, f.name) for o, f in found.referrers("thing")] == [("part", "thing")]
     assert found.referrers("part") == ()

@@ -1,12 +1,18 @@
 """A definition file is judged as a whole: every fault at once, each with its place and its cure."""
 
+import contextlib
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from apps.core.declared import declarations
 from apps.objects.definitions import FieldGroup
-from apps.objects.describe import field_item, form_item, object_item
+from apps.objects.describe import field_item, object_item
+from apps.objects.kinds import public_kinds
 from apps.objects.parse import DefinitionErrors, load_body, load_yaml
 from apps.objects.parse.declare import SHAPES
+from apps.objects.parse.field_keys import FIELD_KEYS
 from apps.objects.parse.tree import SIZE_LIMIT
 
 GOOD = """
@@ -99,12 +105,16 @@ def test_hostile_yaml_is_refused(text, code):
 
 
 def test_alias_bomb_is_refused():
-    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    bomb = "a0: &a0 [x, x]\n" + "".join(
+        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
+    )
     assert {e.code for e in faults(bomb)} == {"too_large"}
 
 
 def test_yaml_words_stay_words():
-    made = load_yaml("name: x\nlabel: no\nfields:\n  t: {type: text}\n  a: {type: select, options: [yes, no, on]}\n")
+    made = load_yaml(
+        "name: x\nlabel: no\nfields:\n  t: {type: text}\n  a: {type: select, options: [yes, no, on]}\n"
+    )
     assert made.label == "no"
     assert made.fields["a"].option_values == ("yes", "no", "on")
 
@@ -139,17 +149,26 @@ def test_searchable_fields():
     assert thing(fields=marked).searchable_fields == ("a", "b")
     assert thing(fields=marked, searchableFields=["b"]).searchable_fields == ("b",)
     assert thing(fields=marked, enable={"searchable": False}).searchable_fields == ()
-    assert ("fields.a.searchable", "not_applicable") in codes("name: x\nfields:\n  a: {type: date, searchable: true}\n")
+    assert ("fields.a.searchable", "not_applicable") in codes(
+        "name: x\nfields:\n  a: {type: date, searchable: true}\n"
+    )
 
 
 def test_sections():
     made = thing(
         fieldGroups=[{"key": "one", "label": "One"}, {"key": "two"}, {"key": "empty"}],
-        fields={"a": {"type": "text", "group": "two"}, "b": {"type": "text", "group": "one"}, "c": {"type": "text", "hidden": True}},
+        fields={
+            "a": {"type": "text", "group": "two"},
+            "b": {"type": "text", "group": "one"},
+            "c": {"type": "text", "hidden": True},
+        },
     )
-    assert [(g.label, [f.name for f in fs]) for g, fs in made.sections()] == [("", ["title"]), ("One", ["b"]), ("Two", ["a"])]
+    assert [(g.label, [f.name for f in fs]) for g, fs in made.sections()] == [
+        ("", ["title"]),
+        ("One", ["b"]),
+        ("Two", ["a"]),
+    ]
     assert made.field_groups[1] == FieldGroup("two", "Two")
-    assert [s["fields"] for s in form_item(made)["sections"]] == [["title"], ["b"], ["a"]]
     assert ("fields.a.group", "unknown_group") in codes("name: x\nfields:\n  a: {type: text, group: z}\n")
 
 
@@ -157,7 +176,9 @@ def test_enable():
     made = thing(enable={"trackHistory": False, "apiMethods": ["get", "list"]})
     assert not made.enable.track_history
     assert made.enable.api_methods == {"get", "list"}
-    assert ("enable.files", "unsupported") in codes("name: x\nenable: {files: true}\nfields:\n  a: {type: text}\n")
+    assert ("enable.files", "unsupported") in codes(
+        "name: x\nenable: {files: true}\nfields:\n  a: {type: text}\n"
+    )
 
 
 def test_ownership():
@@ -175,12 +196,19 @@ def test_default_option():
 
 
 def test_default_is_judged_by_the_type():
-    assert ("fields.a.defaultValue", "invalid_number") in codes("name: x\nfields:\n  a: {type: number, defaultValue: x}\n")
-    assert thing(fields={"day": {"type": "date", "defaultValue": "{today}"}}).fields["day"].default_value == "{today}"
+    assert ("fields.a.defaultValue", "invalid_number") in codes(
+        "name: x\nfields:\n  a: {type: number, defaultValue: x}\n"
+    )
+    assert (
+        thing(fields={"day": {"type": "date", "defaultValue": "{today}"}}).fields["day"].default_value
+        == "{today}"
+    )
 
 
 def test_list_views():
-    made = thing(listViews={"mine": {"columns": ["title", "created_at"], "sort": "-created_at", "label": "Mine"}})
+    made = thing(
+        listViews={"mine": {"columns": ["title", "created_at"], "sort": "-created_at", "label": "Mine"}}
+    )
     view = object_item(made)["listViews"]["mine"]
     assert view["columns"] == ["title", "created_at"]
     assert view["sort"] == [{"field": "created_at", "order": "desc"}]
@@ -200,7 +228,9 @@ def test_default_view():
 
 def test_list_view_filter_is_judged():
     def judged(text):
-        return codes(f"name: x\nfields:\n  a: {{type: number}}\n  t: {{type: text}}\nlistViews:\n  v: {{columns: [a], filter: {text}}}\n")
+        return codes(
+            f"name: x\nfields:\n  a: {{type: number}}\n  t: {{type: text}}\nlistViews:\n  v: {{columns: [a], filter: {text}}}\n"
+        )
 
     path = "listViews.v.filter"
     assert judged("{ghost: 1}") == {(f"{path}.ghost", "unknown_field")}
@@ -246,7 +276,10 @@ def test_translations():
     words = {
         "label": "Ding",
         "pluralLabel": "Dinge",
-        "fields": {"title": {"label": "Titel", "description": "Wie es heißt"}, "s": {"options": {"open": "offen"}}},
+        "fields": {
+            "title": {"label": "Titel", "description": "Wie es heißt"},
+            "s": {"options": {"open": "offen"}},
+        },
         "fieldGroups": {"g": "Gruppe"},
         "listViews": {"all": "Alle"},
     }
@@ -280,7 +313,10 @@ def test_describe_hides_what_may_not_be_read():
     made = thing(
         fields={"secret": {"type": "text"}},
         indexes=[{"fields": ["secret"]}],
-        listViews={"v": {"columns": ["title", "secret"], "sort": "secret"}},
+        listViews={
+            "v": {"columns": ["title", "secret"], "sort": "secret"},
+            "w": {"columns": ["title"], "filter": {"$or": [{"title": "x"}, {"$not": {"secret": "y"}}]}},
+        },
     )
     item = object_item(made, readable={"title"})
     assert "secret" not in repr(item)
@@ -323,3 +359,46 @@ def test_every_key_is_declared_with_its_enforcement():
 )
 def test_field_faults(field, path, code):
     assert (f"fields.b.{path}", code) in codes(f"name: x\nfields:\n  a: {{type: text}}\n  b: {field}\n")
+
+
+KEYS = [key for keys in SHAPES.values() for key in keys]
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=12)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=6), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+FIELD = st.fixed_dictionaries({"type": st.sampled_from(sorted(public_kinds()))}) | st.dictionaries(
+    st.sampled_from(list(FIELD_KEYS)), ANYTHING
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=8),
+    st.dictionaries(st.sampled_from(["a", "b"]), FIELD | ANYTHING),
+)
+def test_whatever_comes_in_a_definition_comes_out_or_faults_do(body, fields):
+    try:
+        made = load_body({"name": "thing", **body, "fields": fields})
+    except DefinitionErrors as refused:
+        assert refused.errors
+    else:
+        assert load_body(made.body) == made
+        object_item(made, "de")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="ab:-[]{}&*!|>'\"#%@\n ,?0.", max_size=60))
+def test_whatever_comes_as_yaml_faults_or_a_definition_comes_out(text):
+    with contextlib.suppress(DefinitionErrors):
+        load_yaml(text)

@@ -93,12 +93,24 @@ def test_without_renamed_from_a_new_name_is_a_loss(here):
 
 
 def test_object_rename_keeps_data(here):
-    other = load_body({"name": "part", "fields": {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "thing"}}})
+    other = load_body(
+        {
+            "name": "part",
+            "fields": {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "thing"}},
+        }
+    )
     publish(thing(fields={"no": {"type": "autonumber", "autonumberFormat": "T-{000}"}}), other)
     kept = insert("obj_thing", title="a")
     insert("obj_part", title="p", thing=kept)
-    part = load_body({"name": "part", "fields": {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "item"}}})
-    item = thing(name="item", renamedFrom="thing", fields={"no": {"type": "autonumber", "autonumberFormat": "T-{000}"}})
+    part = load_body(
+        {
+            "name": "part",
+            "fields": {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "item"}},
+        }
+    )
+    item = thing(
+        name="item", renamedFrom="thing", fields={"no": {"type": "autonumber", "autonumberFormat": "T-{000}"}}
+    )
     done = publish(item, part)
     assert not done.plan.destructive
     assert rows("SELECT id, no FROM obj_item") == [(kept, "T-001")]
@@ -114,7 +126,9 @@ def test_destructive_is_refused_and_allowed(here):
     with pytest.raises(Conflict, match="1 records"):
         publish(thing())
     publish(thing(), allow_destructive=True)
-    assert rows("SELECT count(*) FROM information_schema.columns WHERE table_schema='t_acme' AND table_name='obj_thing' AND column_name='size'") == [(0,)]
+    assert rows(
+        "SELECT count(*) FROM information_schema.columns WHERE table_schema='t_acme' AND table_name='obj_thing' AND column_name='size'"
+    ) == [(0,)]
 
 
 def test_dropping_an_empty_column_is_no_loss(here):
@@ -133,7 +147,12 @@ def test_drop_object(here):
 
 
 def test_drop_is_refused_while_another_object_refers_to_it(here):
-    other = load_body({"name": "part", "fields": {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "thing"}}})
+    other = load_body(
+        {
+            "name": "part",
+            "fields": {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "thing"}},
+        }
+    )
     publish(thing(), other)
     with pytest.raises(DefinitionErrors):
         publish(drop=["thing"])
@@ -145,7 +164,9 @@ def test_required_with_default_fills_existing_records(here):
     done = publish(thing(fields={"rank": {"type": "number", "required": True, "defaultValue": 3}}))
     assert done.plan.risk == "backfill"
     assert rows("SELECT rank FROM obj_thing") == [(3,)]
-    assert rows("SELECT column_default FROM information_schema.columns WHERE table_schema='t_acme' AND table_name='obj_thing' AND column_name='rank'") == [(None,)]
+    assert rows(
+        "SELECT column_default FROM information_schema.columns WHERE table_schema='t_acme' AND table_name='obj_thing' AND column_name='rank'"
+    ) == [(None,)]
 
 
 def test_required_without_default_is_refused_while_there_are_records(here):
@@ -169,7 +190,9 @@ def test_becoming_required_backfills(here):
 
 
 def test_plan_classes(here):
-    publish(thing(fields={"size": {"type": "text"}, "amount": {"type": "number", "precision": 10, "scale": 4}}))
+    publish(
+        thing(fields={"size": {"type": "text"}, "amount": {"type": "number", "precision": 10, "scale": 4}})
+    )
     insert("obj_thing", title="a", size="big", amount=1)
 
     def risk(**fields):
@@ -229,9 +252,22 @@ def test_lookup_is_a_foreign_key(here):
 
 def test_delete_behaviour(here):
     def with_rule(name, rule):
-        return load_body({"name": name, "fields": {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "thing", "deleteBehavior": rule}}})
+        return load_body(
+            {
+                "name": name,
+                "fields": {
+                    "title": {"type": "text"},
+                    "thing": {"type": "lookup", "reference": "thing", "deleteBehavior": rule},
+                },
+            }
+        )
 
-    publish(thing(), with_rule("a_null", "set_null"), with_rule("b_cascade", "cascade"), with_rule("c_keep", "restrict"))
+    publish(
+        thing(),
+        with_rule("a_null", "set_null"),
+        with_rule("b_cascade", "cascade"),
+        with_rule("c_keep", "restrict"),
+    )
     one = insert("obj_thing", title="one")
     insert("obj_a_null", title="x", thing=one)
     insert("obj_b_cascade", title="x", thing=one)

@@ -27,7 +27,7 @@ def format_problem(pattern: str) -> str | None:
     tokens = TOKEN.findall(pattern)
     if len(COUNTER.findall(pattern)) != 1:
         return "it needs the counter once, written as zeros in braces, such as ACC-{0000}"
-    unknown = [t for t in tokens if t not in DATES and not set(t) == {"0"}]
+    unknown = [t for t in tokens if t not in DATES and set(t) != {"0"}]
     if unknown:
         return f"{{{unknown[0]}}} is unknown; use zeros, {{YYYY}}, {{MM}} or {{DD}}"
     if "{" in TOKEN.sub("", pattern) or "}" in TOKEN.sub("", pattern):

@@ -16,9 +16,7 @@ from apps.objects.kinds.problem import AcceptContext, FieldProblem
 PRESENCE = frozenset({"$null", "$exists"})
 EQUALITY = PRESENCE | {"$eq", "$ne", "$in", "$nin"}
 ORDER = frozenset({"$gt", "$gte", "$lt", "$lte", "$between"})
-MATCH = frozenset(
-    {"$contains", "$notContains", "$startsWith", "$endsWith", "$icontains", "$like", "$ilike"}
-)
+MATCH = frozenset({"$contains", "$notContains", "$startsWith", "$endsWith", "$icontains", "$like", "$ilike"})
 ANYBODY = AcceptContext()
 
 

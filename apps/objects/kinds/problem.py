@@ -12,7 +12,7 @@ from apps.core.errors import FieldError
 from apps.objects.definitions import FieldDef
 
 
-class FieldProblem(ValueError):  # noqa: N818 - it becomes one entry of a Problem's `fields`
+class FieldProblem(ValueError):
     """A value that a field refuses; `code` is one of the protocol's field codes."""
 
     def __init__(

@@ -141,14 +141,14 @@ class UrlKind(TextKind):
         return text.strip()
 
     def judge(self, text: str) -> None:
+        message = _("Enter a web address that starts with https:// or http://.")
         try:
-            parts = urlsplit(text)
-            if parts.username or parts.password:
-                raise ValidationError("credentials")
             _url(text)
+            parts = urlsplit(text)
         except (ValidationError, ValueError) as error:
-            message = _("Enter a web address that starts with https:// or http://.")
             raise FieldProblem("invalid_url", message) from error
+        if parts.username or parts.password:
+            raise FieldProblem("invalid_url", _("The address must not hold a password."))
 
 
 class PhoneKind(TextKind):

@@ -2,3 +2,12 @@
 
 from apps.objects.parse.errors import DefinitionError, DefinitionErrors
 from apps.objects.parse.load import load_body, load_tree, load_yaml, missing_references
+
+__all__ = [
+    "DefinitionError",
+    "DefinitionErrors",
+    "load_body",
+    "load_tree",
+    "load_yaml",
+    "missing_references",
+]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from apps.core.declared import declare
-from apps.objects.parse import fields, grants, objects, translations, views
+from apps.objects.parse import field_keys, grants, object_keys, translations, views
 from apps.objects.parse.shape import Key
 
 SHAPES: Mapping[str, Mapping[str, Key]] = {
-    "object": objects.OBJECT_KEYS,
-    "object.fieldGroups": objects.GROUP_KEYS,
-    "object.indexes": objects.INDEX_KEYS,
-    "object.enable": objects.ENABLE_KEYS,
-    "object.fields": fields.FIELD_KEYS,
-    "object.fields.options": fields.OPTION_KEYS,
-    "object.fields.permissions": fields.PERMISSION_KEYS,
+    "object": object_keys.OBJECT_KEYS,
+    "object.fieldGroups": object_keys.GROUP_KEYS,
+    "object.indexes": object_keys.INDEX_KEYS,
+    "object.enable": object_keys.ENABLE_KEYS,
+    "object.fields": field_keys.FIELD_KEYS,
+    "object.fields.options": field_keys.OPTION_KEYS,
+    "object.fields.permissions": field_keys.PERMISSION_KEYS,
     "object.listViews": views.VIEW_KEYS,
     "object.permission_sets": grants.SET_KEYS,
     "object.translations": translations.WORD_KEYS,

@@ -15,8 +15,11 @@ from apps.objects.parse.tree import Spot
 
 TESTS = "tests/objects/test_definitions.py::test_objectos_permissions"
 HERE = "apps.objects.parse.grants:"
-OWNERS = frozenset({"owner", "owner_id"})
-ME = frozenset({"$currentUser.id", "{current_user_id}"})
+OWN = [
+    {"field": field, "equals": me}
+    for field in ("owner", "owner_id")
+    for me in ("$currentUser.id", "{current_user_id}")
+]
 
 
 def _rule(reading: Reading, spot: Spot) -> Any:
@@ -25,19 +28,24 @@ def _rule(reading: Reading, spot: Spot) -> Any:
         return spot.value
     if isinstance(spot.value, list) and len(spot.value) == 1:
         condition = spot.value[0].plain()
-        if isinstance(condition, dict) and set(condition) == {"field", "equals"}:
-            if condition["field"] in OWNERS and condition["equals"] in ME:
-                return "own"
+        if condition in OWN:
+            return "own"
     cure = "Write true, false, or [{field: owner, equals: $currentUser.id}]."
     return reading.fail(spot, "unsupported", "This condition is not one that can be enforced.", cure)
 
 
 SET_KEYS: Mapping[str, Key] = {
     "label": Key("label", text(120), "Title of the permission set.", HERE + "object_grants", TESTS),
-    "allowRead": Key("read", _rule, "Read records: true, false, or one's own.", HERE + "object_grants", TESTS),
+    "allowRead": Key(
+        "read", _rule, "Read records: true, false, or one's own.", HERE + "object_grants", TESTS
+    ),
     "allowCreate": Key("create", boolean, "Make records.", HERE + "object_grants", TESTS),
-    "allowEdit": Key("edit", _rule, "Change records: true, false, or one's own.", HERE + "object_grants", TESTS),
-    "allowDelete": Key("delete", _rule, "Delete records: true, false, or one's own.", HERE + "object_grants", TESTS),
+    "allowEdit": Key(
+        "edit", _rule, "Change records: true, false, or one's own.", HERE + "object_grants", TESTS
+    ),
+    "allowDelete": Key(
+        "delete", _rule, "Delete records: true, false, or one's own.", HERE + "object_grants", TESTS
+    ),
     "allowExport": Key("export", boolean, "Export records.", HERE + "object_grants", TESTS),
 }
 

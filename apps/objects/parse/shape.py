@@ -43,10 +43,14 @@ class Key:
 Keys = Mapping[str, Key]
 
 
-def read_shape(reading: Reading, spot: Spot, keys: Keys, *, later: frozenset[str] = frozenset()) -> dict[str, Any]:
+def read_shape(
+    reading: Reading, spot: Spot, keys: Keys, *, later: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """Return attribute → value of a mapping; faults and absent keys are left out."""
     if not isinstance(spot.value, dict):
-        reading.fail(spot, "invalid_type", "Expected a mapping of keys to values.", "Indent the keys below it.")
+        reading.fail(
+            spot, "invalid_type", "Expected a mapping of keys to values.", "Indent the keys below it."
+        )
         return {}
     found: dict[str, Any] = {}
     for name, child in spot.value.items():
@@ -84,7 +88,9 @@ def text(limit: int = 255, *, empty: bool = False) -> Read:
         if not value and not empty:
             return reading.fail(spot, "required", "The text is empty.")
         if len(value) > limit:
-            return reading.fail(spot, "max_length", f"The text has {len(value)} characters; {limit} are allowed.")
+            return reading.fail(
+                spot, "max_length", f"The text has {len(value)} characters; {limit} are allowed."
+            )
         if "\x00" in value:
             return reading.fail(spot, "invalid_value", "The text holds a NUL character.")
         return value
@@ -135,7 +141,9 @@ def name(limit: int = 48) -> Read:
         value = spot.value
         if isinstance(value, str) and len(value) <= limit and NAME_PATTERN.fullmatch(value):
             return value
-        cure = f"Use lower case letters, digits and single underscores, at most {limit}, starting with a letter."
+        cure = (
+            f"Use lower case letters, digits and single underscores, at most {limit}, starting with a letter."
+        )
         return reading.fail(spot, "invalid_name", f"{value!r} is not a name.", cure)
 
     return read
@@ -161,7 +169,9 @@ def items(read_item: Read, *, most: int = 200) -> Read:
         if not isinstance(spot.value, list):
             return reading.fail(spot, "invalid_type", f"Expected a list, got {kind_word(spot.value)}.")
         if len(spot.value) > most:
-            return reading.fail(spot, "too_large", f"The list has {len(spot.value)} items; {most} are allowed.")
+            return reading.fail(
+                spot, "too_large", f"The list has {len(spot.value)} items; {most} are allowed."
+            )
         values = [read_item(reading, item) for item in spot.value]
         return BAD if any(v is BAD for v in values) else tuple(values)
 

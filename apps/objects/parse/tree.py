@@ -24,7 +24,8 @@ INTEGER = re.compile(r"[-+]?[0-9]{1,30}", re.ASCII)
 DECIMAL = re.compile(r"[-+]?(?:[0-9]{1,30}\.[0-9]{0,30}|\.[0-9]{1,30})", re.ASCII)
 WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
 PLAIN_TAGS = frozenset(
-    f"tag:yaml.org,2002:{t}" for t in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "value")
+    f"tag:yaml.org,2002:{t}"
+    for t in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "value")
 )
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.objects.definitions import SYSTEM_FIELDS, FieldDef, ListView
 from apps.objects.kinds import FieldProblem, kind_of
+from apps.objects.parse.field_keys import humanize
 from apps.objects.parse.shape import BAD, Key, Reading, anything, boolean, items, name, read_shape, text
 from apps.objects.parse.tree import Spot
 
@@ -24,8 +25,14 @@ def _sort(reading: Reading, spot: Spot) -> Any:
             found.append((item.value.removeprefix("-"), "desc" if item.value.startswith("-") else "asc"))
             continue
         plain = item.plain()
-        if not (isinstance(plain, dict) and set(plain) <= {"field", "order"} and isinstance(plain.get("field"), str)):
-            return reading.fail(item, "invalid_type", "An order is -field or {field, order}.", "Write -created_at.")
+        if not (
+            isinstance(plain, dict)
+            and set(plain) <= {"field", "order"}
+            and isinstance(plain.get("field"), str)
+        ):
+            return reading.fail(
+                item, "invalid_type", "An order is -field or {field, order}.", "Write -created_at."
+            )
         if plain.get("order", "asc") not in ("asc", "desc"):
             return reading.fail(item, "invalid_value", "The order is asc or desc.")
         found.append((plain["field"], plain.get("order", "asc")))
@@ -34,22 +41,38 @@ def _sort(reading: Reading, spot: Spot) -> Any:
 
 VIEW_KEYS: Mapping[str, Key] = {
     "label": Key(
-        "label", text(120), "Title of the list.", "apps.objects.describe:list_view_item", TESTS + "test_list_views"
+        "label",
+        text(120),
+        "Title of the list.",
+        "apps.objects.describe:list_view_item",
+        TESTS + "test_list_views",
     ),
     "columns": Key(
-        "columns", items(name()), "Fields shown, in order.", "apps.objects.describe:list_view_item",
+        "columns",
+        items(name()),
+        "Fields shown, in order.",
+        "apps.objects.describe:list_view_item",
         TESTS + "test_list_views",
     ),
     "filter": Key(
-        "filter", anything, "Filter in object form; always added to the reader's own.",
-        "apps.objects.parse.views:judge_filter", TESTS + "test_list_view_filter_is_judged",
+        "filter",
+        anything,
+        "Filter in object form; always added to the reader's own.",
+        "apps.objects.parse.views:judge_filter",
+        TESTS + "test_list_view_filter_is_judged",
     ),
     "sort": Key(
-        "sort", _sort, "Order: -field, or a list of {field, order}.", "apps.objects.describe:list_view_item",
+        "sort",
+        _sort,
+        "Order: -field, or a list of {field, order}.",
+        "apps.objects.describe:list_view_item",
         TESTS + "test_list_views",
     ),
     "default": Key(
-        "default", boolean, "The list that opens first.", "apps.objects.definitions:ObjectDef.default_view",
+        "default",
+        boolean,
+        "The list that opens first.",
+        "apps.objects.definitions:ObjectDef.default_view",
         TESTS + "test_default_view",
     ),
 }
@@ -63,27 +86,36 @@ def read_views(reading: Reading, spot: Spot, fields: Mapping[str, FieldDef]) -> 
     known = {**SYSTEM_FIELDS, **fields}
     views: dict[str, ListView] = {}
     for key, child in spot.value.items():
-        if name()(reading, Spot(key, child.line, child.path)) is BAD:
-            continue
-        found = read_shape(reading, child, VIEW_KEYS)
-        if "columns" not in found and "columns" not in (child.value or {}):
-            reading.fail(child, "required", "A view needs columns.", "Add columns: [name, …].")
-            continue
-        for column in found.get("columns", ()):
-            if column not in known:
-                reading.fail(child.child("columns") or child, "unknown_field", f"There is no field {column!r}.")
-        for column, _order in found.get("sort", ()):
-            if column not in known or not known[column].sortable:
-                reading.fail(child.child("sort") or child, "unknown_field", f"{column!r} cannot order a list.")
-        filter_spot = found.pop("filter", None)
-        if filter_spot is not None:
-            judge_filter(reading, filter_spot, known)
-            found["filter"] = filter_spot.plain()
-        found.setdefault("label", key.replace("_", " ").capitalize())
-        views[key] = ListView(name=key, columns=found.pop("columns", ()), **found)
+        if name()(reading, Spot(key, child.line, child.path)) is not BAD:
+            view = _read_view(reading, child, key, known)
+            if view is not None:
+                views[key] = view
     if sum(v.default for v in views.values()) > 1:
         reading.fail(spot, "conflict", "Two views are the default.", "Keep one.")
     return views
+
+
+def _read_view(
+    reading: Reading, spot: Spot, view_name: str, known: Mapping[str, FieldDef]
+) -> ListView | None:
+    found = read_shape(reading, spot, VIEW_KEYS)
+    if not isinstance(spot.value, dict):
+        return None
+    if "columns" not in spot.value:
+        reading.fail(spot, "required", "A view needs columns.", "Add columns: [name, …].")
+        return None
+    for column in found.get("columns", ()):
+        if column not in known:
+            reading.fail(spot.value["columns"], "unknown_field", f"There is no field {column!r}.")
+    for column, _order in found.get("sort", ()):
+        if column not in known or not known[column].sortable:
+            reading.fail(spot.value["sort"], "unknown_field", f"{column!r} cannot order a list.")
+    filter_spot = found.pop("filter", None)
+    if filter_spot is not None:
+        judge_filter(reading, filter_spot, known)
+        found["filter"] = filter_spot.plain()
+    found.setdefault("label", humanize(view_name))
+    return ListView(name=view_name, columns=found.pop("columns", ()), **found)
 
 
 def judge_filter(reading: Reading, spot: Spot, known: Mapping[str, FieldDef]) -> None:
@@ -113,7 +145,9 @@ def _judge_comparison(reading: Reading, spot: Spot, field: FieldDef, operator: s
     kind = kind_of(field)
     if operator not in kind.operators:
         known = ", ".join(sorted(kind.operators))
-        reading.fail(spot, "invalid_operator", f"A {field.type} field has no {operator}.", f"Use one of {known}.")
+        reading.fail(
+            spot, "invalid_operator", f"A {field.type} field has no {operator}.", f"Use one of {known}."
+        )
         return
     if operator in ("$null", "$exists"):
         if not isinstance(spot.value, bool):

@@ -30,9 +30,7 @@ class Rename:
             return f"ALTER TABLE {q(self.old)} RENAME TO {q(self.new)}"  # type: ignore[operator]
         if self.what in ("index", "sequence"):
             return f"ALTER {self.what.upper()} {q(self.old)} RENAME TO {q(self.new)}"  # type: ignore[operator]
-        return (
-            f"ALTER TABLE {q(self.table)} RENAME {self.what.upper()} {q(self.old)} TO {q(self.new)}"  # type: ignore[operator]
-        )
+        return f"ALTER TABLE {q(self.table)} RENAME {self.what.upper()} {q(self.old)} TO {q(self.new)}"  # type: ignore[operator]
 
 
 def object_renames(old: Mapping[str, ObjectDef], new: Mapping[str, ObjectDef]) -> dict[str, str]:
@@ -53,7 +51,9 @@ def field_renames(old: ObjectDef, new: ObjectDef) -> dict[str, str]:
     }
 
 
-def renamed(definition: ObjectDef, name: str, fields: Mapping[str, str], objects: Mapping[str, str]) -> ObjectDef:
+def renamed(
+    definition: ObjectDef, name: str, fields: Mapping[str, str], objects: Mapping[str, str]
+) -> ObjectDef:
     """Return `definition` as it would have been with the new names from the start."""
 
     def one(field: FieldDef) -> FieldDef:

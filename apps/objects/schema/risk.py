@@ -31,7 +31,11 @@ def judge(op: Any, old: Objects, new: Objects, count: Count) -> dict[str, Any]:
     for types, function in judges:
         if isinstance(op, types):
             return function(op, old, new, count)
-    verb = {"RemoveConstraint": "Drop the constraint", "RemoveIndex": "Drop the index", "AddIndex": "Add the index"}
+    verb = {
+        "RemoveConstraint": "Drop the constraint",
+        "RemoveIndex": "Drop the index",
+        "AddIndex": "Add the index",
+    }
     name = getattr(op, "name", None) or op.index.name
     words = verb.get(type(op).__name__, f"{type(op).__name__}:")
     return {"sentence": f"{words} {name}.", "risk": "safe", "object": getattr(op, "model_name", "")}
@@ -46,7 +50,13 @@ def _create(op: Any, old: Objects, new: Objects, count: Count) -> dict[str, Any]
 def _delete(op: Any, old: Objects, new: Objects, count: Count) -> dict[str, Any]:
     rows = count(op.name)
     sentence = f"Drop the object {op.name} and its {rows} records."
-    return {"sentence": sentence, "risk": "breaking", "object": op.name, "destructive": rows > 0, "rows": rows}
+    return {
+        "sentence": sentence,
+        "risk": "breaking",
+        "object": op.name,
+        "destructive": rows > 0,
+        "rows": rows,
+    }
 
 
 def _add(op: Any, old: Objects, new: Objects, count: Count) -> dict[str, Any]:
@@ -87,13 +97,23 @@ def _alter(op: Any, old: Objects, new: Objects, count: Count) -> dict[str, Any]:
         sentence = f"Turn {what} from {before.type} into {after.type}."
         lossless = kind_of(after).sql_type == "text" or kind_of(before).sql_type == "text"
         risk = "backfill" if kind_of(after).sql_type == "text" else "breaking"
-        return {"sentence": sentence, "risk": risk, "destructive": bool(rows) and not lossless, "rows": rows, **place}
+        return {
+            "sentence": sentence,
+            "risk": risk,
+            "destructive": bool(rows) and not lossless,
+            "rows": rows,
+            **place,
+        }
     if _narrower(before, after):
         sentence = f"Narrow the digits of {what}; longer numbers are rounded or refused."
         return {"sentence": sentence, "risk": "breaking", "destructive": rows > 0, "rows": rows, **place}
     if after.required and not before.required:
         return _required(f"Make {what} required", op.field.default, place, count)
-    words = f"Make {what} optional." if before.required and not after.required else f"Change the column of {what}."
+    words = (
+        f"Make {what} optional."
+        if before.required and not after.required
+        else f"Change the column of {what}."
+    )
     return {"sentence": words, "risk": "safe", **place}
 
 
@@ -104,7 +124,8 @@ def _narrower(before: FieldDef, after: FieldDef) -> bool:
         return False
     free = (2 * MOST_DIGITS, MOST_DECIMALS)
     (digits, scale), (new_digits, new_scale) = (
-        k.digits(f) or free for k, f in zip(kinds, (before, after), strict=True)  # type: ignore[attr-defined]
+        k.digits(f) or free
+        for k, f in zip(kinds, (before, after), strict=True)  # type: ignore[attr-defined]
     )
     return new_scale < scale or new_digits - new_scale < digits - scale
 

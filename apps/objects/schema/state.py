@@ -14,7 +14,7 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.objects.definitions import SYSTEM_FIELDS, FieldDef, ObjectDef
+from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import kind_of
 from apps.objects.kinds.naming import named
 
@@ -31,7 +31,11 @@ def model_state(definition: ObjectDef) -> ModelState:
         [(f.name, column(definition, f)) for f in definition.all_fields.values()],
         options={
             "db_table": definition.table,
-            "indexes": [*system_indexes(definition), *field_indexes(definition), *declared_indexes(definition)],
+            "indexes": [
+                *system_indexes(definition),
+                *field_indexes(definition),
+                *declared_indexes(definition),
+            ],
             "constraints": [*field_constraints(definition), *uniqueness(definition)],
         },
         bases=(models.Model,),

@@ -26,10 +26,12 @@ class Command(BaseCommand):
         check = verbs.add_parser("check", help="judge a module's folder")
         check.add_argument("folder")
         register = verbs.add_parser("register", help="enter the modules on disk into the catalogue")
-        register.add_argument("--replace", action="store_true", help="accept other content under the same version")
-        verbs.add_parser("list", help="show the catalogue and, with --tenant, what is installed").add_argument(
-            "--tenant"
+        register.add_argument(
+            "--replace", action="store_true", help="accept other content under the same version"
         )
+        verbs.add_parser(
+            "list", help="show the catalogue and, with --tenant, what is installed"
+        ).add_argument("--tenant")
         for verb in ("plan", "install", "upgrade", "uninstall"):
             one = verbs.add_parser(verb)
             one.add_argument("module")
