@@ -130,7 +130,10 @@ def unassign(*, user_id: UUID, name: str, by: Actor) -> bool:
 
 def _allowed(by: Actor) -> Access:
     access = access_for(by)
-    access.require_system(PERMISSION)
+    if not access.has_system(PERMISSION):
+        reason = f"This needs the permission {PERMISSION}."
+        ledger.denied("permission_set.changed", by=by, reason=reason)
+        raise PermissionDenied(reason, details={"permission": PERMISSION})
     return access
 
 

@@ -14,7 +14,7 @@ MOST_TEXT = 4_000
 MOST_SORTS = 8
 MOST_TERMS = 8
 MOST_EXPAND = 3
-COUNT_CAP = 10_000
+COUNT_CAP = 1_000
 
 
 def invalid_filter(message: str, **details: Any) -> Problem:
