@@ -231,8 +231,9 @@ class Register(ModelAdmin):
         if found is None:
             raise Http404(_("There is no such action."))
         refusal = found.refusal(row)
-        form = found.form_class(request.POST or None, request.FILES or None, row=row)
-        if request.method == "POST" and not refusal and form.is_valid():
+        sent = (request.POST, request.FILES) if request.method == "POST" else ()
+        form = found.form_class(*sent, row=row)
+        if sent and not refusal and form.is_valid():
             outcome = self.attempt(request, found, row, form)
             if outcome is not None:
                 return self.answer(request, row, outcome)
