@@ -103,6 +103,11 @@ class Product:
         return not [pid for pid in marked(self.var) if program(pid)]
 
 
+def hidden(path, top):
+    """Whether a folder on the way keeps others out."""
+    return any(parent.stat().st_mode & 0o077 == 0 for parent in path.parents if parent.is_relative_to(top))
+
+
 @pytest.fixture(scope="module")
 def product(tmp_path_factory):
     folder = tmp_path_factory.mktemp("newcomer") / "clone"
@@ -174,6 +179,15 @@ def test_every_process_runs_and_stays(running):
     names = ("config.wsgi", "config.asgi", "worker", "beat", "sequencer", "caddy", "valkey", "postgres")
     running.until(lambda: all(running.pid(name) for name in names))
     assert "ended (" not in running.text
+
+
+def test_nobody_else_on_the_machine_can_read_the_data(running):
+    open_to_others = [
+        path
+        for path in running.var.rglob("*")
+        if not path.is_symlink() and path.is_file() and path.stat().st_mode & 0o077 and not hidden(path, running.var)
+    ]
+    assert open_to_others == []
 
 
 def test_a_second_start_in_the_same_folder_is_refused(running):

@@ -44,12 +44,15 @@ class Places:
         return self.var / "run"
 
     def make(self) -> None:
-        """Make the folders; stop when that is impossible or the disk is nearly full."""
+        """Make the folders, private; stop when that is impossible or the disk is nearly full."""
+        os.umask(0o077)  # for all that this process and its children write from here on
         try:
             for folder in (self.var, self.logs, self.run, self.secrets):
                 folder.mkdir(parents=True, exist_ok=True)
-            self.secrets.chmod(0o700)
-            self.run.chmod(0o700)
+            # Others may pass through to the database's folder, which is its own user's, and see nothing else.
+            self.var.chmod(0o711)
+            for folder in (self.logs, self.run, self.secrets):
+                folder.chmod(0o700)
             probe = self.run / "writable"
             probe.write_text("yes")
             probe.unlink()

@@ -73,6 +73,10 @@ class Server:
         """Prepare the data where needed and describe the process."""
         programs = find_programs()
         self.home.mkdir(parents=True, exist_ok=True)
+        for folder in (self.home, *self.home.parents):
+            if folder == self.places.var:
+                break
+            folder.chmod(0o711)  # the server's user passes through
         disguise = choose(programs, self.data)
         refuse_other_version(self.data, programs)
         if not (self.data / "PG_VERSION").exists():
