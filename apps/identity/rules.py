@@ -67,6 +67,16 @@ def may_manage_members(by: Actor, tenant_id: UUID) -> Answer:
     return Allowed(Role(place.role))
 
 
+def may_run_platform(by: Actor) -> Answer:
+    """Tell whether `by` may change people and operators as such: superusers of the platform and the system."""
+    if by.kind == "system":
+        return Allowed(Role.OWNER)
+    superusers = User.objects.filter(is_active=True, is_staff=True, is_superuser=True)
+    if by.kind != "operator" or by.user_id is None or not superusers.filter(pk=by.user_id).exists():
+        return Denied(_("Only a superuser of the platform may do this."))
+    return Allowed(Role.OWNER)
+
+
 def may_set_role(rank: Role, *, old: str | None, new: str | None) -> Answer:
     """Tell whether somebody of `rank` may move a member from role `old` to `new` (None: not a member)."""
     if rank != Role.OWNER and Role.OWNER in (old, new):

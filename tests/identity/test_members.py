@@ -14,7 +14,7 @@ from apps.core.errors import Problem
 from apps.core.scope import platform_scope, tenant_scope
 from apps.identity import links, mails, queries, rules
 from apps.identity.models import Invitation, Membership, Role, User
-from apps.identity.services import invitations, members, operators, sign_in
+from apps.identity.services import invitations, members, operators, sessions, sign_in
 from apps.identity.services.first_owner import seed_owner
 from apps.tenants.models import Plan, Tenant
 
@@ -338,6 +338,16 @@ class TestOperators:
         assert rules.may_manage_members(root, globex.id)
         operators.withdraw_tenant(user_id=made.id, tenant_id=acme.id, by=root)
         assert not rules.may_manage_members(actor, acme.id)
+
+    def test_only_superusers_end_other_peoples_sessions(self, people, platform):
+        user = people.users["sales@globex"]
+        limited = sign_in.member(
+            operators.create_operator(email="op5@aibos.test", by=people.operator()), None
+        )
+        for by in (limited, people.actor("owner"), people.actor("owner", "globex")):
+            refused("PERMISSION_DENIED", sessions.end_everywhere, user=user, by=by, reason="x")
+        sessions.end_everywhere(user=user, by=people.actor("sales", "globex"), reason="mine")
+        sessions.end_everywhere(user=user, by=people.operator(), reason="by a superuser")
 
     def test_the_last_superuser_stays(self, people, platform):
         root = people.operator()

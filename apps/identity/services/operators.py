@@ -87,11 +87,7 @@ def set_active(*, user_id: UUID, active: bool, by: Actor) -> User:
 
 
 def _require_superuser(by: Actor, action: str) -> None:
-    if by.kind == "system":
-        return
-    rows = User.objects.filter(is_active=True, is_staff=True, is_superuser=True)
-    if by.kind != "operator" or by.user_id is None or not rows.filter(pk=by.user_id).exists():
-        rules.refuse(_("Only a superuser of the platform may do this."), by=by, action=action)
+    rules.require(rules.may_run_platform(by), by=by, action=action)
 
 
 def _operator(user_id: UUID) -> User:

@@ -93,11 +93,13 @@ def end_sessions(*, user_id: UUID, by: Actor, but: UUID | None = None, reason: s
 
 @transaction.atomic
 def end_everywhere(*, user: User, by: Actor, keep: UUID | None = None, reason: str) -> datetime:
-    """End all sessions of a person in every tenant, but `keep`; return the moment.
+    """End all sessions of a person in every tenant, but `keep`; return the moment. Own ones, or by a superuser.
 
     The walls hide other tenants' sessions from this scope, so the person's own row carries the moment before
     which no session counts; `keep` is renewed to it.
     """
+    if by.user_id != user.pk:
+        rules.require(rules.may_run_platform(by), by=by, action="session.ended", target=f"user:{user.pk}")
     now = timezone.now()
     User.objects.filter(pk=user.pk).update(sessions_valid_from=now)
     user.sessions_valid_from = now
