@@ -87,7 +87,9 @@ def bundle(sets: tuple[SetGrant, ...], scopes: Scopes = None) -> Grants:
 def _content(grant: SetGrant) -> tuple[Any, ...]:
     objects = tuple(sorted((name, int(bits)) for name, bits in grant.objects.items()))
     fields = tuple(
-        sorted((obj, name, g.readable, g.editable) for obj, of in grant.fields.items() for name, g in of.items())
+        sorted(
+            (obj, name, g.readable, g.editable) for obj, of in grant.fields.items() for name, g in of.items()
+        )
     )
     return grant.name, objects, fields, tuple(sorted(grant.system)), grant.full
 
@@ -196,7 +198,9 @@ class Access:
     def require_system(self, permission: str) -> None:
         """Raise `PermissionDenied` unless the actor holds the system permission."""
         if not self.has_system(permission):
-            raise PermissionDenied(f"This needs the permission {permission}.", details={"permission": permission})
+            raise PermissionDenied(
+                f"This needs the permission {permission}.", details={"permission": permission}
+            )
 
     def bind(self, params: Any) -> list[Any]:
         """Return the parameters of a predicate with the actor's id in place of `CURRENT_USER`."""
@@ -215,7 +219,9 @@ def _load_sets() -> dict[str, SetGrant]:
 
 def _load_grants(key: tuple[UUID, Scopes]) -> tuple[Grants, str]:
     user_id, scopes = key
-    found = Membership.objects.filter(tenant_id=current_tenant().id, user_id=user_id).values_list("role", "state")
+    found = Membership.objects.filter(tenant_id=current_tenant().id, user_id=user_id).values_list(
+        "role", "state"
+    )
     role, state = found.first() or (None, None)
     if role is None:
         return NOBODY, "The actor is not a member of this tenant."

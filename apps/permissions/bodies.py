@@ -115,7 +115,9 @@ def _object_problems(path: str, name: str, rights: Any) -> list[FieldError]:
     if name != ANY_OBJECT and not OBJECT.fullmatch(name):
         return [FieldError(path, "invalid_value", f"{name!r} is no object name.")]
     if not isinstance(rights, Mapping):
-        return [FieldError(path, "invalid_shape", "Write the rights as a mapping, such as {allowRead: true}.")]
+        return [
+            FieldError(path, "invalid_shape", "Write the rights as a mapping, such as {allowRead: true}.")
+        ]
     errors = []
     for key, value in rights.items():
         scopes = {"readScope": SCOPES, "writeScope": WRITE_SCOPES}.get(key)
@@ -149,7 +151,9 @@ def _system_problems(names: Any) -> list[FieldError]:
     if not isinstance(names, list | tuple):
         return [FieldError("systemPermissions", "invalid_shape", "`systemPermissions` is a list of names.")]
     return [
-        _option("systemPermissions", name, SYSTEM_PERMISSIONS) for name in names if name not in SYSTEM_PERMISSIONS
+        _option("systemPermissions", name, SYSTEM_PERMISSIONS)
+        for name in names
+        if name not in SYSTEM_PERMISSIONS
     ]
 
 

@@ -121,10 +121,10 @@ def holds(  # noqa: PLR0911 - one answer a kind of rule
             expected = user if isinstance(wanted, CurrentUser) else wanted
             return expected is not None and record.get(field) == expected
         case FieldEquals(field, value):
-            expected = user if isinstance(value, CurrentUser) else value
-            if expected is None:
+            wanted = user if isinstance(value, CurrentUser) else value
+            if wanted is None:
                 return value is None and record.get(field) is None
-            return record.get(field) == expected
+            return record.get(field) == wanted
         case FieldIn(field, values):
             found = record.get(field)
             return found is not None and found in values

@@ -34,7 +34,9 @@ def create_set(
     if name in BUILT_IN or PermissionSet.objects.filter(name=name).exists():
         raise Conflict(f"A permission set named {name} exists already.", code="UNIQUE_VIOLATION")
     _within(by, access, bodies.compiled(name, kept))
-    made = PermissionSet.objects.create(name=name, label=label, description=description, module=module, body=kept)
+    made = PermissionSet.objects.create(
+        name=name, label=label, description=description, module=module, body=kept
+    )
     ledger.record("permission_set.created", by=by, target=f"permission_set:{name}", after=_values(made))
     clock.bump(current_tenant().id)
     return made
@@ -66,7 +68,9 @@ def update_set(
     return found
 
 
-def put_set(*, name: str, label: str, body: Mapping[str, Any], module: str, by: Actor, description: str = "") -> str:
+def put_set(
+    *, name: str, label: str, body: Mapping[str, Any], module: str, by: Actor, description: str = ""
+) -> str:
     """Create or update a module's set; returns created, updated or unchanged. Another's set is refused."""
     found = PermissionSet.objects.filter(name=name).first()
     if found is None:
@@ -110,9 +114,13 @@ def assign(*, user_id: UUID, name: str, by: Actor) -> bool:
     if not Membership.objects.filter(tenant_id=current_tenant().id, user_id=user_id).exists():
         error = FieldError("user_id", "reference_not_found", "Nobody of that id is a member of this tenant.")
         raise Invalid(error.message, [error])
-    _, made = Assignment.objects.get_or_create(user_id=user_id, set_name=name, defaults={"assigned_by": by.id})
+    _, made = Assignment.objects.get_or_create(
+        user_id=user_id, set_name=name, defaults={"assigned_by": by.id}
+    )
     if made:
-        ledger.record("permission_set.assigned", by=by, target=f"user:{user_id}", after={"permission_set": name})
+        ledger.record(
+            "permission_set.assigned", by=by, target=f"user:{user_id}", after={"permission_set": name}
+        )
         clock.bump(current_tenant().id)
     return made
 
@@ -123,7 +131,9 @@ def unassign(*, user_id: UUID, name: str, by: Actor) -> bool:
     _allowed(by)
     gone, _ = Assignment.objects.filter(user_id=user_id, set_name=name).delete()
     if gone:
-        ledger.record("permission_set.unassigned", by=by, target=f"user:{user_id}", before={"permission_set": name})
+        ledger.record(
+            "permission_set.unassigned", by=by, target=f"user:{user_id}", before={"permission_set": name}
+        )
         clock.bump(current_tenant().id)
     return bool(gone)
 

@@ -66,7 +66,7 @@ def compare(found, operator, raw, user):
     }[operator]
 
 
-def test(found, operator, raw, user):
+def test(found, operator, raw, user):  # noqa: C901, PLR0911, PLR0912 - a table of operators, read from top to bottom
     if operator == "$null":
         return (found is None) == raw
     if operator == "$exists":

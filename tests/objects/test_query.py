@@ -6,16 +6,15 @@ import random
 from decimal import Decimal
 
 import pytest
-
-from apps.core.errors import Problem
 from psycopg import sql
 
+from apps.core.errors import Problem
 from apps.objects import query
 from apps.objects.query import plans
 from apps.objects.query import where as where_sql
 from apps.objects.query.refusals import MOST_ROWS
 from tests.objects.evaluate import matches
-from tests.objects.world import insert, inside, published, wiped, world  # noqa: F401
+from tests.objects.world import insert
 
 FIELDS = ["name", "company", "score", "vip", "born", "seen_at", "status", "tags", "assignee"]
 NAMES = ["Ann", "ann", "BOB", "Bob_1", "100%", "a\\b", "Ünal", "ünal", "", "it's", "Zoë", "x" * 60]
@@ -100,7 +99,9 @@ def random_filter(chance, world, depth=0):
 
 
 def found(world, where, **more):
-    page = query.find("qa_lead", {"where": where, "fields": ["id"], "limit": 1000, **more}, by=world.actor("manager"))
+    page = query.find(
+        "qa_lead", {"where": where, "fields": ["id"], "limit": 1000, **more}, by=world.actor("manager")
+    )
     return {row["id"] for row in page.records()}
 
 
@@ -136,7 +137,9 @@ def test_fields_compare_with_fields(inside):
     me = inside.user("manager")
     day = dt.datetime(2026, 1, 10, 12, tzinfo=dt.UTC)
     same = str(insert("qa_lead", name="Ann", company="Ann", owner_id=me, seen_at=day, created_at=day))
-    insert("qa_lead", name="Ann", company="Bob", owner_id=me, seen_at=day, created_at=day - dt.timedelta(days=5))
+    insert(
+        "qa_lead", name="Ann", company="Bob", owner_id=me, seen_at=day, created_at=day - dt.timedelta(days=5)
+    )
     assert found(inside, {"name": {"$eq": {"$field": "company"}}}) == {same}
     assert found(inside, {"seen_at": {"$lte": {"$field": "created_at", "addDays": 1}}}) == {same}
 
@@ -214,7 +217,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("body", "code"), REFUSED, ids=[f"{n}-{code}" for n, (_, code) in enumerate(REFUSED)])
+@pytest.mark.parametrize(
+    ("body", "code"), REFUSED, ids=[f"{n}-{code}" for n, (_, code) in enumerate(REFUSED)]
+)
 def test_refusals(inside, body, code):
     with pytest.raises(Problem) as refusal:
         query.find("qa_lead", body, by=inside.actor("manager"))
@@ -323,7 +328,9 @@ def test_pages_by_cursor_see_every_row_once(inside):
             seen += [row["id"] for row in page.records()]
             after, pages = page.next_cursor, pages + 1
             assert (after is not None) == page.has_more
-        plain = query.find("qa_lead", {"orderBy": sort, "limit": 1000, "fields": ["id"]}, by=inside.actor("manager"))
+        plain = query.find(
+            "qa_lead", {"orderBy": sort, "limit": 1000, "fields": ["id"]}, by=inside.actor("manager")
+        )
         assert seen == [row["id"] for row in plain.records()], sort
         assert len(seen) == len(rows)
         assert pages == 9
@@ -335,7 +342,11 @@ def test_cursors_are_bound_and_signed(inside):
     good = page.next_cursor
     query.find("qa_lead", {"limit": 2, "after": good, "orderBy": ["name"]}, by=inside.actor("manager"))
     flipped = good[:-2] + ("A" if good[-2] != "A" else "B") + good[-1]
-    for after, order, who in ((good, ["-name"], "manager"), (good, ["name"], "owner"), (flipped, ["name"], "manager")):
+    for after, order, who in (
+        (good, ["-name"], "manager"),
+        (good, ["name"], "owner"),
+        (flipped, ["name"], "manager"),
+    ):
         with pytest.raises(Problem) as refusal:
             query.find("qa_lead", {"limit": 2, "after": after, "orderBy": order}, by=inside.actor(who))
         assert refusal.value.code == "INVALID_QUERY"
@@ -383,8 +394,15 @@ def test_capped_and_estimated_totals(inside, monkeypatch):
 def test_sort_orders_nulls_and_ties(inside):
     me = inside.user("manager")
     ids = [str(insert("qa_lead", name="n", score=s, owner_id=me)) for s in (2, None, 1, 2)]
-    order = lambda *sort: [r["id"] for r in query.find(  # noqa: E731
-        "qa_lead", {"orderBy": list(sort), "fields": ["id"]}, by=inside.actor("manager")).records()]
+
+    def order(*sort):
+        return [
+            r["id"]
+            for r in query.find(
+                "qa_lead", {"orderBy": list(sort), "fields": ["id"]}, by=inside.actor("manager")
+            ).records()
+        ]
+
     assert order("score") == [ids[2], ids[0], ids[3], ids[1]]
     assert order("-score") == [ids[1], ids[3], ids[0], ids[2]]
 
@@ -398,20 +416,26 @@ def test_groups(inside):
         insert("qa_lead", name="n", status=status, score=score, owner_id=me,
                seen_at=dt.datetime(2026, month, 28, tzinfo=dt.UTC))  # fmt: skip
     ask = lambda **body: query.find("qa_lead", body, by=inside.actor("manager")).records()  # noqa: E731
-    every = [{"function": f, "field": "score", "alias": f} for f in ("sum", "avg", "min", "max", "count_distinct")]
+    every = [
+        {"function": f, "field": "score", "alias": f} for f in ("sum", "avg", "min", "max", "count_distinct")
+    ]
     rows = ask(groupBy=["status"], aggregations=[*every, {"function": "count", "alias": "n"}])
     assert rows[0] == {"status": "new", "sum": 4, "avg": 2, "min": 1, "max": 3, "count_distinct": 2, "n": 2}
     assert [row["status"] for row in rows] == ["new", "won", None]
     count = [{"function": "count", "alias": "n"}]
     for bucket, first in (("day", "2026-01-28"), ("week", "2026-W05"), ("month", "2026-01"),
                           ("quarter", "2026-Q1"), ("year", "2026")):  # fmt: skip
-        rows = ask(groupBy=[{"field": "seen_at", "dateGranularity": bucket, "alias": "b"}], aggregations=count)
+        rows = ask(
+            groupBy=[{"field": "seen_at", "dateGranularity": bucket, "alias": "b"}], aggregations=count
+        )
         assert rows[0]["b"] == first
-    assert ask(groupBy=["status"], aggregations=count, having={"n": {"$gt": 1}}) == [{"status": "new", "n": 2}]
-    assert ask(aggregations=[{"function": "count", "alias": "n", "filter": {"status": "new"}}]) == [{"n": 2}]
-    assert ask(groupBy=["status"], aggregations=count, orderBy=[{"field": "n", "order": "desc"}], limit=1) == [
+    assert ask(groupBy=["status"], aggregations=count, having={"n": {"$gt": 1}}) == [
         {"status": "new", "n": 2}
     ]
+    assert ask(aggregations=[{"function": "count", "alias": "n", "filter": {"status": "new"}}]) == [{"n": 2}]
+    assert ask(
+        groupBy=["status"], aggregations=count, orderBy=[{"field": "n", "order": "desc"}], limit=1
+    ) == [{"status": "new", "n": 2}]
     newest = [{"function": "max", "field": "seen_at", "alias": "last"}]
     assert ask(aggregations=newest) == [{"last": "2026-05-28T00:00:00.000Z"}]
 

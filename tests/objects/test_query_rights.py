@@ -11,7 +11,7 @@ from apps.core.scope import tenant_scope
 from apps.objects import query
 from apps.objects.query import compiler, plans, run
 from apps.permissions import services as permissions
-from tests.objects.world import insert, inside, published, wiped, world  # noqa: F401
+from tests.objects.world import insert
 
 CANARY = "canary-7f3a"
 
@@ -151,10 +151,17 @@ def test_expansion_obeys_the_other_objects_rights(inside):
     row = query.get("qa_lead", lead, by=inside.actor("sales"), expand="account,owner_id").record()
     assert row["account"]["name"] == "Acme"
     assert "margin" not in row["account"]
-    assert row["owner_id"] == {"id": str(inside.user("sales")), "name": "Sales Acme", "email": "sales@acme.test"}
+    assert row["owner_id"] == {
+        "id": str(inside.user("sales")),
+        "name": "Sales Acme",
+        "email": "sales@acme.test",
+    }
     row = query.get("qa_note", note, by=inside.actor("sales"), expand="lead").record()
     assert row["lead"] == str(hidden)
-    assert query.get("qa_note", note, by=inside.actor("manager"), expand="lead").record()["lead"]["name"] == "hidden lead"
+    assert (
+        query.get("qa_note", note, by=inside.actor("manager"), expand="lead").record()["lead"]["name"]
+        == "hidden lead"
+    )
     # The reader may read leads and not accounts: the id stays an id.
     row = query.get("qa_lead", lead, by=inside.actor("reader"), expand="account").record()
     assert row["account"] == str(account)
@@ -166,8 +173,12 @@ def test_expansion_of_three_levels(inside):
     account = insert("qa_account", name="Acme", parent=top, owner_id=me)
     lead = insert("qa_lead", name="Ann", account=account, owner_id=me)
     insert("qa_note", title="n", lead=lead, owner_id=me)
-    three = {"lead": {"fields": ["name"], "expand": {"account": {"fields": ["name"], "expand": {"parent": {}}}}}}
-    row = query.find("qa_note", {"expand": three, "fields": ["lead"]}, by=inside.actor("manager")).records()[0]
+    three = {
+        "lead": {"fields": ["name"], "expand": {"account": {"fields": ["name"], "expand": {"parent": {}}}}}
+    }
+    row = query.find("qa_note", {"expand": three, "fields": ["lead"]}, by=inside.actor("manager")).records()[
+        0
+    ]
     assert row["lead"]["account"]["parent"]["name"] == "Top"
     four = {"lead": {"expand": {"account": {"expand": {"parent": {"expand": {"parent": {}}}}}}}}
     with pytest.raises(Problem):
@@ -192,7 +203,9 @@ def test_remembered_statements_stay_in_their_tenant(wiped):
         for slug, ref in (("acme", wiped.acme), ("globex", wiped.globex)):
             page = query.find("qa_lead", {}, by=wiped.actor("manager", slug), tenant=ref)
             assert [row["id"] for row in page.records()] == [made[slug]]
-            assert query.get("qa_lead", made[slug], by=wiped.actor("manager", slug), tenant=ref).id == made[slug]
+            assert (
+                query.get("qa_lead", made[slug], by=wiped.actor("manager", slug), tenant=ref).id == made[slug]
+            )
     for slug, ref, other in (("acme", wiped.acme, "globex"), ("globex", wiped.globex, "acme")):
         with pytest.raises(Problem) as refusal:
             query.get("qa_lead", made[other], by=wiped.actor("manager", slug), tenant=ref)

@@ -15,7 +15,7 @@ from apps.objects import query, records
 from apps.objects.parse import load_body
 from apps.objects.publish import publish_objects
 from tests.objects.test_records import entries, events, refused
-from tests.objects.world import insert, inside, published, wiped, world  # noqa: F401
+from tests.objects.world import insert
 
 
 def table(name):
@@ -183,7 +183,11 @@ def test_an_atomic_batch_is_all_or_nothing(inside):
     rows = [{"data": {"name": "a"}}, {"data": {}}, {"data": {"name": "c"}}]
     result = records.batch("qa_lead", "create", rows, by=by, atomic=True, continue_on_error=True).as_dict()
     assert (result["success"], result["succeeded"], result["failed"]) == (False, 0, 3)
-    assert [row["errors"][0]["code"] for row in result["results"]] == ["ROLLED_BACK", "VALIDATION_FAILED", "ROLLED_BACK"]
+    assert [row["errors"][0]["code"] for row in result["results"]] == [
+        "ROLLED_BACK",
+        "VALIDATION_FAILED",
+        "ROLLED_BACK",
+    ]
     assert query.count("qa_lead", {}, by=by) == (0, "exact")
     fine = records.batch("qa_lead", "create", rows[:1], by=by, atomic=True, return_records=True).as_dict()
     assert fine["results"][0]["data"]["name"] == "a"
@@ -199,7 +203,9 @@ def test_delete_many(inside):
 
 
 def test_batches_need_the_right_at_once(inside):
-    refused(lambda: records.batch("qa_lead", "create", [], by=inside.actor("reader")), "PERMISSION_DENIED", 403)
+    refused(
+        lambda: records.batch("qa_lead", "create", [], by=inside.actor("reader")), "PERMISSION_DENIED", 403
+    )
     refused(lambda: records.batch("qa_lead", "explode", [], by=inside.actor("sales")), "INVALID_QUERY", 400)
 
 
@@ -215,7 +221,10 @@ def test_upsert_by_external_id(acme):
     fields = {"title": {"type": "text"}, "key": {"type": "text", "externalId": True}}
     with owner_session(), tenant_scope(acme):
         publish_objects([load_body({"name": "qa_ext", "fields": fields})], by=SYSTEM)
-        rows = [{"externalId": "k1", "data": {"title": "a", "key": "k1"}}, {"data": {"title": "b", "key": "k1"}}]
+        rows = [
+            {"externalId": "k1", "data": {"title": "a", "key": "k1"}},
+            {"data": {"title": "b", "key": "k1"}},
+        ]
         first = records.batch("qa_ext", "upsert", rows, by=SYSTEM, return_records=True).as_dict()
         total = query.count("qa_ext", {}, by=SYSTEM)
         transaction.set_rollback(True)
@@ -226,7 +235,9 @@ def test_upsert_by_external_id(acme):
 
 def test_clone(inside):
     by = inside.actor("sales")
-    lead = records.create("qa_lead", {"name": "Ann", "ref_no": "R-1", "extra": {"a": 0.5}, "tags": ["aa"]}, by=by)
+    lead = records.create(
+        "qa_lead", {"name": "Ann", "ref_no": "R-1", "extra": {"a": 0.5}, "tags": ["aa"]}, by=by
+    )
     copy = records.clone("qa_lead", lead.id, {"name": "Copy"}, by=by)
     record = copy.record()
     assert (record["name"], record["ref_no"], record["tags"]) == ("Copy", None, ["aa"])
@@ -236,7 +247,10 @@ def test_clone(inside):
     hidden = insert("qa_lead", name="x", owner_id=inside.user("manager"), secret_note="s")
     refused(lambda: records.clone("qa_lead", hidden, by=by), "RECORD_NOT_FOUND", 404)
     secret = insert("qa_lead", name="x", owner_id=by.user_id, secret_note="s")
-    assert query.get("qa_lead", records.clone("qa_lead", secret, by=by).id, by=SYSTEM).record()["secret_note"] is None
+    assert (
+        query.get("qa_lead", records.clone("qa_lead", secret, by=by).id, by=SYSTEM).record()["secret_note"]
+        is None
+    )
 
 
 # -- scopes ----------------------------------------------------------------------------------------
@@ -248,7 +262,10 @@ def test_calls_outside_a_scope_open_their_own(wiped):
     assert not connections["default"].in_atomic_block
     records.delete("qa_lead", lead.id, by=by, tenant=wiped.acme)
     records.restore("qa_lead", lead.id, by=by, tenant=wiped.acme)
-    refused(lambda: records.update("qa_lead", lead.id, {"name": ""}, by=by, tenant=wiped.acme), "VALIDATION_FAILED")
+    refused(
+        lambda: records.update("qa_lead", lead.id, {"name": ""}, by=by, tenant=wiped.acme),
+        "VALIDATION_FAILED",
+    )
     with tenant_scope(wiped.acme):
         assert Pending.objects.filter(target=f"qa_lead:{lead.id}").count() == 3
 
@@ -263,7 +280,9 @@ def test_records_of_another_tenant_are_absent(wiped):
         lambda: records.clone("qa_lead", mine.id, by=theirs, tenant=wiped.globex),
     ):
         refused(attempt, "RECORD_NOT_FOUND", 404)
-    refused(lambda: records.delete("qa_lead", mine.id, by=theirs, tenant=wiped.acme), "PERMISSION_DENIED", 403)
+    refused(
+        lambda: records.delete("qa_lead", mine.id, by=theirs, tenant=wiped.acme), "PERMISSION_DENIED", 403
+    )
     problem = refused(
         lambda: records.create("qa_note", {"title": "n", "lead": mine.id}, by=theirs, tenant=wiped.globex),
         "VALIDATION_FAILED",

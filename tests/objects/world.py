@@ -96,7 +96,8 @@ SALES = {
 }
 MANAGER = {
     "objects": {
-        name: EVERY | {"allowExport": True, "viewAllRecords": True, "modifyAllRecords": True, "allowTransfer": True}
+        name: EVERY
+        | {"allowExport": True, "viewAllRecords": True, "modifyAllRecords": True, "allowTransfer": True}
         for name in ("qa_lead", "qa_account", "qa_note", "qa_board")
     }
 }

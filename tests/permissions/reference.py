@@ -3,7 +3,7 @@
 from apps.permissions import rules
 
 
-def truth(rule, record, user):
+def truth(rule, record, user):  # noqa: PLR0911 - one answer a kind of rule
     """Evaluate by tables of three-valued logic, and let only "true" through at every step."""
     name = type(rule).__name__
     if name == "Always":
@@ -19,7 +19,11 @@ def truth(rule, record, user):
         wanted = user if rule.value == rules.CURRENT_USER else rule.value
         return record[rule.field] is not None and wanted is not None and record[rule.field] == wanted
     if name == "FieldIn":
-        return any(record[rule.field] == value for value in rule.values) if record[rule.field] is not None else False
+        return (
+            any(record[rule.field] == value for value in rule.values)
+            if record[rule.field] is not None
+            else False
+        )
     if name == "FieldCompare":
         left, right = record[rule.field], rule.value
         if left is None:

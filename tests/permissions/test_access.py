@@ -12,15 +12,13 @@ from apps.core.errors import PermissionDenied
 from apps.core.scope import tenant_scope
 from apps.identity.models import Membership
 from apps.permissions import services
-from apps.permissions.access import access_for, bundle, seen
-from apps.permissions.access import Access
+from apps.permissions.access import Access, access_for, bundle, seen
 from apps.permissions.bodies import SYSTEM_PERMISSIONS, compiled
 from apps.permissions.builtin import ADMIN, READER
 from apps.permissions.explain import explain
 from apps.permissions.queries import effective
 from apps.permissions.rights import KEYS, NEEDED, Allowed, Bits, Denied
 from apps.permissions.rules import CURRENT_USER, Always, Never, OwnerIs
-from tests.objects.world import inside, published, world  # noqa: F401
 
 ME, OTHER = UUID(int=1), UUID(int=2)
 
@@ -212,7 +210,9 @@ def test_scopes_only_narrow(scopes, read, edit):
 
 def test_scopes_narrow_system_permissions():
     assert access({"systemPermissions": ["manage_members", "view_audit"]}).has_system("manage_members")
-    narrowed = access({"systemPermissions": ["manage_members", "view_audit"]}, scopes=frozenset({"audit:read"}))
+    narrowed = access(
+        {"systemPermissions": ["manage_members", "view_audit"]}, scopes=frozenset({"audit:read"})
+    )
     assert narrowed.has_system("view_audit")
     assert not narrowed.has_system("manage_members")
     assert not access({}, scopes=frozenset({"members:*"})).has_system("manage_members")
@@ -255,7 +255,9 @@ def test_a_suspended_or_foreign_person_has_nothing(inside):
     foreign = access_for(inside.actor("owner", "globex"))
     assert not foreign.can("read", Thing())
     assert not foreign.has_system("manage_members")
-    stranger = Actor(kind="member", id="x", label="x", tenant_id=inside.acme.id, user_id=inside.user("owner", "globex"))
+    stranger = Actor(
+        kind="member", id="x", label="x", tenant_id=inside.acme.id, user_id=inside.user("owner", "globex")
+    )
     assert "not a member" in access_for(stranger).can("read", Thing()).reason
     Membership.objects.filter(user_id=sales.user_id).update(state="suspended")
     services.create_set(name="tick", label="Moves the clock", body={}, by=SYSTEM)
@@ -279,7 +281,10 @@ def test_what_a_process_remembers_carries_its_clock(world):
     assert clock == scope.clock
     assert remembered.can("read", Thing(name="qa_lead"))
     assert seen(SYSTEM, world.acme)[0] is None
-    assert seen(sales, world.globex) == (None, Access(None, bundle(()), "The actor belongs to another tenant."))
+    assert seen(sales, world.globex) == (
+        None,
+        Access(None, bundle(()), "The actor belongs to another tenant."),
+    )
 
 
 def test_require_raises_with_the_reason(inside):

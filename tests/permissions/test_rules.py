@@ -37,7 +37,14 @@ COLUMNS = {
     "vip": [True, False],
     "born": [date(2020, 1, 1), date(1999, 12, 31)],
 }
-TYPES = {"owner_id": "uuid", "region": "text", "score": "numeric", "level": "int", "vip": "boolean", "born": "date"}
+TYPES = {
+    "owner_id": "uuid",
+    "region": "text",
+    "score": "numeric",
+    "level": "int",
+    "vip": "boolean",
+    "born": "date",
+}
 ORDERED = ["score", "level", "born"]
 
 
@@ -48,7 +55,7 @@ def random_rows(chance, count):
     ]
 
 
-def random_rule(chance, depth=0):
+def random_rule(chance, depth=0):  # noqa: PLR0911 - one answer a kind of rule
     leaves = ["always", "never", "owner", "equals", "in", "compare"]
     kind = chance.choice(leaves if depth > 3 else [*leaves, "and", "or", "not", "and", "or", "not"])
     if kind == "always":
@@ -66,7 +73,9 @@ def random_rule(chance, depth=0):
     if kind == "compare":
         return FieldCompare(field, chance.choice(["<", "<=", ">", ">="]), chance.choice(COLUMNS[field]))
     if kind == "in":
-        return FieldIn(field, tuple(chance.sample(COLUMNS[field], chance.randint(0, len(COLUMNS[field]) - 1))))
+        return FieldIn(
+            field, tuple(chance.sample(COLUMNS[field], chance.randint(0, len(COLUMNS[field]) - 1)))
+        )
     return FieldEquals(field, chance.choice([None, *COLUMNS[field]]))
 
 
@@ -155,11 +164,15 @@ MUTANTS = {
     "leaf ignores negation": changed(
         _leaf=lambda a, f, o, v, q, *, negated: leaf(a, f, o, v, q, negated=False)
     ),
-    "member ignores negation": changed(_member=lambda a, f, v, q, *, negated: member(a, f, v, q, negated=False)),
+    "member ignores negation": changed(
+        _member=lambda a, f, v, q, *, negated: member(a, f, v, q, negated=False)
+    ),
     "empty list is everything": changed(
         _member=lambda a, f, v, q, *, negated: member(a, f, v, q, negated=negated) if v else sql.SQL("true")
     ),
-    "first value only": changed(_member=lambda a, f, v, q, *, negated: member(a, f, v[:1], q, negated=negated)),
+    "first value only": changed(
+        _member=lambda a, f, v, q, *, negated: member(a, f, v[:1], q, negated=negated)
+    ),
     "always under never": changed(Never=rules.FieldEquals, Always=rules.FieldIn),
 }
 

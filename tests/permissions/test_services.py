@@ -8,7 +8,6 @@ from apps.core.errors import Conflict, Invalid, NotFound, PermissionDenied
 from apps.permissions import queries, services
 from apps.permissions.bodies import problems
 from apps.permissions.models import Assignment, PermissionSet
-from tests.objects.world import inside, published, world  # noqa: F401
 
 BODY = {"objects": {"qa_lead": {"allowRead": True}}, "fields": {}, "systemPermissions": []}
 

@@ -90,9 +90,13 @@ class Compiler:
         """Return the qualified table."""
         return sql.Identifier(self.tenant.schema, obj.table)
 
-    def visible(self, obj: ObjectDef, alias: str, *, op: Operation = "read", deleted: bool = False) -> sql.Composable:
+    def visible(
+        self, obj: ObjectDef, alias: str, *, op: Operation = "read", deleted: bool = False
+    ) -> sql.Composable:
         """Return the predicate of the records that `op` may touch."""
-        state = sql.SQL("{} IS NOT NULL" if deleted else "{} IS NULL").format(sql.Identifier(alias, "deleted_at"))
+        state = sql.SQL("{} IS NOT NULL" if deleted else "{} IS NULL").format(
+            sql.Identifier(alias, "deleted_at")
+        )
         rule = self.access.predicate(op, obj)
         if isinstance(rule, rules.Always):
             return state
@@ -117,7 +121,9 @@ class Compiler:
 
     # -- the JSON of a record ----------------------------------------------------------------------
 
-    def names(self, obj: ObjectDef, fields: tuple[str, ...] | None, expand: tuple[tree.Expand, ...]) -> list[str]:
+    def names(
+        self, obj: ObjectDef, fields: tuple[str, ...] | None, expand: tuple[tree.Expand, ...]
+    ) -> list[str]:
         """Return the fields of the JSON: those asked for that may be read, else all readable ones."""
         readable = self.access.readable(obj)
         wanted = fields

@@ -83,7 +83,9 @@ def place_sql(shape: tree.Shape, alias: str) -> sql.Composable:
 def order_sql(shape: tree.Shape, alias: str) -> sql.Composable:
     """Return the ORDER BY list; NULLs are last going up and first going down, as PostgreSQL's indexes are."""
     parts = [
-        sql.SQL("{} {}").format(sql.Identifier(alias, key.field), sql.SQL("DESC" if key.descending else "ASC"))
+        sql.SQL("{} {}").format(
+            sql.Identifier(alias, key.field), sql.SQL("DESC" if key.descending else "ASC")
+        )
         for key in keys(shape)
     ]
     return sql.SQL(", ").join(parts)
@@ -102,8 +104,12 @@ def after_sql(obj: ObjectDef, shape: tree.Shape, alias: str, params: Params) -> 
     choices = []
     for last in range(len(order)):
         equal = [_equal(obj, order[i], i, nulls[i], alias, params) for i in range(last)]
-        choices.append(sql.SQL(" AND ").join([*equal, _beyond(obj, order[last], last, nulls[last], alias, params)]))
-    return sql.SQL("({})").format(sql.SQL(" OR ").join([sql.SQL("({})").format(choice) for choice in choices]))
+        choices.append(
+            sql.SQL(" AND ").join([*equal, _beyond(obj, order[last], last, nulls[last], alias, params)])
+        )
+    return sql.SQL("({})").format(
+        sql.SQL(" OR ").join([sql.SQL("({})").format(choice) for choice in choices])
+    )
 
 
 def _value(obj: ObjectDef, key: tree.Sort, index: int, params: Params) -> sql.Composable:
@@ -126,7 +132,9 @@ def _beyond(
     column = sql.Identifier(alias, key.field)
     if null:
         return sql.SQL("{} IS NOT NULL").format(column) if key.descending else sql.SQL("false")
-    test = sql.SQL("{} {} {}").format(column, sql.SQL("<" if key.descending else ">"), _value(obj, key, index, params))
+    test = sql.SQL("{} {} {}").format(
+        column, sql.SQL("<" if key.descending else ">"), _value(obj, key, index, params)
+    )
     if key.descending or obj.all_fields[key.field].required:
         return test
     return sql.SQL("({} OR {} IS NULL)").format(test, column)

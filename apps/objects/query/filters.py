@@ -13,8 +13,15 @@ from apps.objects.query import refusals, tree
 from apps.objects.query.macros import Moment, resolve
 from apps.objects.query.refusals import invalid_filter
 
-SCALAR = {"$eq": "eq", "$ne": "ne", "$gt": "gt", "$gte": "gte", "$lt": "lt", "$lte": "lte"}
-TEXT = {
+SCALAR: dict[str, tree.Operator] = {
+    "$eq": "eq",
+    "$ne": "ne",
+    "$gt": "gt",
+    "$gte": "gte",
+    "$lt": "lt",
+    "$lte": "lte",
+}
+TEXT: dict[str, tree.Operator] = {
     "$contains": "contains",
     "$notContains": "not_contains",
     "$startsWith": "starts",
@@ -107,7 +114,9 @@ class FilterReader:
             )
         allowed = kind_of(field).operators
         if operator not in allowed:
-            raise invalid_filter(f"{operator} does not apply to {field.name!r}, which is of type {field.type}.")
+            raise invalid_filter(
+                f"{operator} does not apply to {field.name!r}, which is of type {field.type}."
+            )
 
     def _scalar(self, field: FieldDef, operator: str, operand: Any) -> tree.Node:
         if operand is None:
@@ -154,7 +163,9 @@ class FilterReader:
             return tree.Test(field.name, "has" if operator == "$contains" else "has_not", self.slot(value))
         return tree.Test(field.name, TEXT[operator], self.slot(value))
 
-    def _field_test(self, obj: ObjectDef, field: FieldDef, operator: str, operand: Mapping[str, Any]) -> tree.Node:
+    def _field_test(
+        self, obj: ObjectDef, field: FieldDef, operator: str, operand: Mapping[str, Any]
+    ) -> tree.Node:
         other = obj.all_fields.get(str(operand.get("$field")))
         if operator not in SCALAR or not operand.keys() <= {"$field", "addDays"} or "$field" not in operand:
             raise invalid_filter(f"{operator} on {field.name!r} takes a single value, not an object.")
@@ -163,7 +174,9 @@ class FilterReader:
         if kind_of(other).sql_type != kind_of(field).sql_type:
             raise invalid_filter(f"{field.name!r} and {other.name!r} are of types that do not compare.")
         days = operand.get("addDays")
-        if days is not None and (not isinstance(days, int) or isinstance(days, bool) or abs(days) > MOST_DAYS):
+        if days is not None and (
+            not isinstance(days, int) or isinstance(days, bool) or abs(days) > MOST_DAYS
+        ):
             raise invalid_filter("addDays is a whole number of days.")
         if days is not None and other.type not in ("date", "datetime"):
             raise invalid_filter(f"addDays needs a date; {other.name!r} is of type {other.type}.")

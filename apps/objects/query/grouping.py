@@ -70,9 +70,13 @@ def _measure(reader: FilterReader, obj: ObjectDef, item: Any) -> tree.Measure:
 def _check_function(function: str, field: FieldDef) -> None:
     kind = kind_of(field)
     if function in ("sum", "avg") and kind.sql_type not in NUMERIC:
-        raise invalid_query(f"{function} needs a number; {field.name!r} is of type {field.type}.", field=field.name)
+        raise invalid_query(
+            f"{function} needs a number; {field.name!r} is of type {field.type}.", field=field.name
+        )
     if function in ("min", "max") and "$gt" not in kind.operators:
-        raise invalid_query(f"{function} needs an order; {field.name!r} is of type {field.type}.", field=field.name)
+        raise invalid_query(
+            f"{function} needs an order; {field.name!r} is of type {field.type}.", field=field.name
+        )
     if function == "count_distinct" and not kind.sortable:
         raise invalid_query(f"{function} does not apply to {field.name!r}.", field=field.name)
 
@@ -85,7 +89,7 @@ def read_having(
     raw: Any,
 ) -> tree.Node:
     """Return the filter over the aggregates, by alias."""
-    aliases = [item.alias for item in (*groups, *measures)]
+    aliases = [group.alias for group in groups] + [measure.alias for measure in measures]
     if len(set(aliases)) != len(aliases):
         raise invalid_query("Groups and aggregates need different aliases.")
     if raw is None:

@@ -37,7 +37,9 @@ TRUTH = {"true": True, "false": False, "1": True, "0": False, "": False}
 UNSET = "[object Object]"  # what a client sends that writes an object into a query string
 
 
-def from_params(catalog: Catalog, obj: ObjectDef, pairs: Iterable[tuple[str, str]], moment: Moment) -> tree.Query:
+def from_params(
+    catalog: Catalog, obj: ObjectDef, pairs: Iterable[tuple[str, str]], moment: Moment
+) -> tree.Query:
     """Return the query of the pairs of a query string; raises the protocol's 400s."""
     body: dict[str, Any] = {}
     equalities: dict[str, Any] = {}
@@ -65,7 +67,9 @@ def _equality(obj: ObjectDef, name: str, text: str, equalities: dict[str, Any]) 
     if name in equalities:
         raise invalid_filter(f"The parameter {name!r} is given twice.")
     if UNSET in text:
-        raise invalid_filter(f"The filter on {name!r} is an object that was not encoded; send `filter` as JSON.")
+        raise invalid_filter(
+            f"The filter on {name!r} is an object that was not encoded; send `filter` as JSON."
+        )
     equalities[name] = text
 
 
@@ -109,7 +113,9 @@ def _order(name: str, text: str) -> Any:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise invalid_sort(f"Query parameter {name!r} must be 'field desc,other' or valid JSON.") from error
+            raise invalid_sort(
+                f"Query parameter {name!r} must be 'field desc,other' or valid JSON."
+            ) from error
     return [part for part in text.split(",") if part.strip()]
 
 

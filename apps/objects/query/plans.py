@@ -92,11 +92,12 @@ class _Plans:
     """Compiled statements, least recently used out first; a key holds all that the text depends on."""
 
     def __init__(self) -> None:
-        self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: tuple[Any, ...], make: Callable[[], Plan]) -> Plan:
-        found = self._plans.get(key)
+    def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """Return what `make` compiled for `key`, now or before; a key stands for one type."""
+        found: T | None = self._plans.get(key)
         if found is not None:
             return found
         plan = make()
@@ -150,4 +151,3 @@ def record_plan(
 def with_place(shape: tree.Shape, place: cursor.Values) -> tree.Shape:
     """Return the shape of the page after a place: which sort values are NULL decides the text."""
     return replace(shape, after=tuple(value is None for value in place))
-

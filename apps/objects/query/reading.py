@@ -77,7 +77,9 @@ def from_ast(catalog: Catalog, obj: ObjectDef, body: Any, moment: Moment) -> tre
 def finish(reader: FilterReader, shape: tree.Shape, limit: int, offset: int, after: str | None) -> tree.Query:
     """Return the query with its limits kept."""
     if offset > refusals.MOST_SKIPPED:
-        raise invalid_query(f"At most {refusals.MOST_SKIPPED} records can be skipped; page with `after` instead.")
+        raise invalid_query(
+            f"At most {refusals.MOST_SKIPPED} records can be skipped; page with `after` instead."
+        )
     if after and offset:
         raise invalid_query("Use either `after` or an offset.")
     limit = min(limit, refusals.MOST_ROWS)
@@ -91,7 +93,9 @@ def _check_keys(obj: ObjectDef, body: Mapping[str, Any]) -> None:
         if key not in KEYS:
             raise unknown_field(obj.name, key, "no key of a query either")
     if body.get("object") not in (None, obj.name):
-        raise invalid_query(f"The query names the object {str(body['object'])[:80]!r}, the address {obj.name!r}.")
+        raise invalid_query(
+            f"The query names the object {str(body['object'])[:80]!r}, the address {obj.name!r}."
+        )
 
 
 def whole(name: str, raw: Any, default: int) -> int:
@@ -164,11 +168,11 @@ def _sort_key(item: Any) -> tree.Sort:
         if name.startswith(("-", "+")):
             name, way = name[1:], "desc" if name[0] == "-" else "asc"
     elif isinstance(item, Mapping) and item.keys() <= {"field", "order", "direction"}:
-        name, way = item.get("field"), item.get("order", item.get("direction", "asc"))
+        name, way = str(item.get("field")), item.get("order", item.get("direction", "asc"))
     else:
         raise invalid_sort("A key of an order is a field name, or {field, order}.")
     way = way.strip().lower() if isinstance(way, str) else way
-    if not isinstance(name, str) or way not in ("", "asc", "desc"):
+    if way not in ("", "asc", "desc"):
         raise invalid_sort("An order is 'asc' or 'desc'.")
     return tree.Sort(name, way == "desc")
 
@@ -240,7 +244,9 @@ def _expand(
     where = inner.read(target, wanted.get("where"))
     reader.named.update(f"{target.name}.{used}" for used in inner.named)
     fields = select(target, wanted.get("fields"))
-    return tree.Expand(name, fields, where, expansion(reader, catalog, target, wanted.get("expand"), depth + 1))
+    return tree.Expand(
+        name, fields, where, expansion(reader, catalog, target, wanted.get("expand"), depth + 1)
+    )
 
 
 def references(field: FieldDef) -> bool:

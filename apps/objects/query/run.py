@@ -99,8 +99,10 @@ def find(
         moment = Moment(view.access.user_id, here.id, zone)
         obj = _object(view, name)
         view.access.require(op, obj)
-        read = from_ast if isinstance(pairs, Mapping) else from_params
-        query = read(view.catalog, obj, pairs, moment)
+        if isinstance(pairs, Mapping):
+            query = from_ast(view.catalog, obj, pairs, moment)
+        else:
+            query = from_params(view.catalog, obj, pairs, moment)
         check_named(view.access, view.catalog, obj, query.named)
         if query.shape.deleted:
             view.access.require("delete", obj)
@@ -110,7 +112,8 @@ def find(
 
 
 def _page(view: View, obj: ObjectDef, query: tree.Query, op: Operation) -> Page:
-    shape, place = query.shape, ()
+    shape = query.shape
+    place: cursor.Values = ()
     who = ""
     if shape.paged:
         who = cursor.audience(view.tenant.id, view.access.user_id, shape)

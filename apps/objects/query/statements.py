@@ -10,7 +10,13 @@ from apps.objects.query.refusals import COUNT_CAP
 from apps.objects.query.where import predicate
 
 R = "r"
-SHAPES = {"day": "YYYY-MM-DD", "week": 'IYYY-"W"IW', "month": "YYYY-MM", "quarter": 'YYYY-"Q"Q', "year": "YYYY"}
+SHAPES = {
+    "day": "YYYY-MM-DD",
+    "week": 'IYYY-"W"IW',
+    "month": "YYYY-MM",
+    "quarter": 'YYYY-"Q"Q',
+    "year": "YYYY",
+}
 
 
 def page(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
@@ -64,7 +70,9 @@ def total(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
 def estimate(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
     """Return the statement that asks the planner how many records it expects."""
     conditions = compiler.conditions(obj, shape, R)
-    text = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {} r WHERE {}").format(compiler.table(obj), conditions)
+    text = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM {} r WHERE {}").format(
+        compiler.table(obj), conditions
+    )
     return compiler.plan(text)
 
 
@@ -86,7 +94,7 @@ def groups(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
     inner = [_group_sql(obj, item) for item in shape.groups]
     inner += [_measure_sql(compiler, obj, item) for item in shape.measures]
     conditions = compiler.conditions(obj, shape, R)
-    grouping = sql.SQL("")
+    grouping: sql.Composable = sql.SQL("")
     if shape.groups:
         keys = sql.SQL(", ").join([sql.SQL(str(index + 1)) for index in range(len(shape.groups))])
         grouping = sql.SQL(" GROUP BY {}").format(keys)
@@ -94,11 +102,13 @@ def groups(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
         sql.SQL(", ").join(inner), compiler.table(obj), conditions, grouping
     )
     having = predicate(shape.having, "g", compiler.params)
-    aliases = [item.alias for item in (*shape.groups, *shape.measures)]
-    sorts = shape.sort or tuple(tree.Sort(item.alias) for item in shape.groups) or (tree.Sort(aliases[0]),)
+    first = (tree.Sort(shape.measures[0].alias),) if shape.measures else ()
+    sorts = shape.sort or tuple(tree.Sort(item.alias) for item in shape.groups) or first
     order = sql.SQL(", ").join(
         [
-            sql.SQL("{} {}").format(sql.Identifier("g", key.field), sql.SQL("DESC" if key.descending else "ASC"))
+            sql.SQL("{} {}").format(
+                sql.Identifier("g", key.field), sql.SQL("DESC" if key.descending else "ASC")
+            )
             for key in sorts
         ]
     )

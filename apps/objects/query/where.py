@@ -1,5 +1,6 @@
 """From filter trees to SQL. Placeholders are collected in order as slots of `Query.values`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,7 +70,9 @@ def predicate(node: tree.Node, alias: str, params: Params) -> sql.Composable:
         case tree.Test(name, operator, slot):
             return _test(sql.Identifier(alias, name), operator, slot, params)
         case tree.FieldTest(name, operator, other, days):
-            return _field_test(sql.Identifier(alias, name), operator, sql.Identifier(alias, other), days, params)
+            return _field_test(
+                sql.Identifier(alias, name), operator, sql.Identifier(alias, other), days, params
+            )
         case tree.Every(parts):
             return _joined([predicate(part, alias, params) for part in parts], " AND ", TRUE)
         case tree.Some(parts):
@@ -80,7 +83,7 @@ def predicate(node: tree.Node, alias: str, params: Params) -> sql.Composable:
     raise TypeError(msg)
 
 
-def _joined(parts: list[sql.Composable], word: str, empty: sql.Composable) -> sql.Composable:
+def _joined(parts: Sequence[sql.Composable], word: str, empty: sql.Composable) -> sql.Composable:
     if not parts:
         return empty
     return parts[0] if len(parts) == 1 else sql.SQL("({})").format(sql.SQL(word).join(parts))
@@ -103,9 +106,7 @@ def _field_test(
     return sql.SQL("{} {} {}").format(column, sql.SQL(COMPARE[operator]), other)
 
 
-def searching(
-    columns: list[str], slots: tuple[int, ...], alias: str, params: Params
-) -> sql.Composable:
+def searching(columns: list[str], slots: tuple[int, ...], alias: str, params: Params) -> sql.Composable:
     """Return "every term occurs in one of the columns", in any case; no columns means nothing is found."""
     terms = []
     for slot in slots:

@@ -27,7 +27,9 @@ def accept(call: Call, data: Any, *, creating: bool) -> Accepted:
     """
     if not isinstance(data, Mapping):
         fault = FieldError("data", "invalid_type", "A record is a JSON object.")
-        raise Invalid("Invalid request: a record is a JSON object.", [fault], details={"object": call.obj.name})
+        raise Invalid(
+            "Invalid request: a record is a JSON object.", [fault], details={"object": call.obj.name}
+        )
     made = Accepted()
     wanted = _wanted(call, data, made)
     faults: list[FieldError] = []

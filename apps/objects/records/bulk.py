@@ -48,7 +48,11 @@ class Row:
         if self.record is not None:
             out["data"] = parse(self.record)
         if self.problem is not None:
-            error = {"code": self.problem.code, "message": self.problem.message, "httpStatus": self.problem.status}
+            error = {
+                "code": self.problem.code,
+                "message": self.problem.message,
+                "httpStatus": self.problem.status,
+            }
             if self.problem.fields:
                 error["fields"] = [item.as_dict() for item in self.problem.fields]
             out["errors"] = [error]
@@ -71,7 +75,9 @@ class Batch:
     def as_dict(self) -> dict[str, Any]:
         """Return the protocol's BatchUpdateResponse."""
         failed = next((row for row in self.rows if row.problem), None)
-        reason = f"record {failed.index} failed — {failed.problem.message}" if failed and failed.problem else ""
+        reason = (
+            f"record {failed.index} failed — {failed.problem.message}" if failed and failed.problem else ""
+        )
         return {
             "success": self.succeeded == len(self.rows),
             "operation": self.operation,
@@ -155,7 +161,9 @@ def _limit(rows: Any) -> None:
         fault = FieldError("records", "invalid_type", "Send a list of records.")
         raise Invalid(fault.message, [fault])
     if len(rows) > MOST_ROWS:
-        fault = FieldError("records", "max_items", f"Send at most {MOST_ROWS} records at once.", constraint=MOST_ROWS)
+        fault = FieldError(
+            "records", "max_items", f"Send at most {MOST_ROWS} records at once.", constraint=MOST_ROWS
+        )
         raise Problem("PAYLOAD_TOO_LARGE", fault.message, status=413, fields=[fault])
 
 

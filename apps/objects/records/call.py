@@ -98,7 +98,9 @@ def milliseconds(moment: dt.datetime) -> dt.datetime:
 
 
 @contextmanager
-def opened(name: str, *, by: Actor, tenant: TenantRef | None, zone: dt.tzinfo | None = None) -> Iterator[Call]:
+def opened(
+    name: str, *, by: Actor, tenant: TenantRef | None, zone: dt.tzinfo | None = None
+) -> Iterator[Call]:
     """Open the transaction of one call: a savepoint in the scope in force, else the tenant's own scope."""
     here = tenant or current_tenant()
     scope = scope_of()

@@ -99,7 +99,9 @@ def found(call: Call, identity: UUID, op: Any, *, deleted: bool | None = False) 
     if row is None:
         raise no_record(call.obj.name, identity)
     if not call.access.holds(op, call.obj, row):
-        call.deny(op, f"The actor may not {op} this record of {call.obj.name}: somebody else owns it.", identity)
+        call.deny(
+            op, f"The actor may not {op} this record of {call.obj.name}: somebody else owns it.", identity
+        )
     return row
 
 
@@ -109,7 +111,11 @@ def match_version(call: Call, row: Mapping[str, Any], expected: IfMatch) -> None
         return
     if isinstance(expected, str):
         expected = _token(expected)
-    if expected == row["version"] if isinstance(expected, int) else _same_instant(expected, row["updated_at"]):
+    if (
+        expected == row["version"]
+        if isinstance(expected, int)
+        else _same_instant(expected, row["updated_at"])
+    ):
         return
     now = wire(call.obj, "updated_at", row["updated_at"])
     raise Conflict(
@@ -144,7 +150,9 @@ def _judge_state(call: Call, row: Mapping[str, Any], new: Mapping[str, Any]) -> 
         if not (call.access.can("transfer", call.obj) and call.access.holds("transfer", call.obj, row)):
             call.deny("transfer", f"The actor may not give away records of {call.obj.name}.", row["id"])
     elif not call.access.holds("edit", call.obj, {**row, **new}):
-        call.deny("edit", f"After this change the actor could not edit the record of {call.obj.name}.", row["id"])
+        call.deny(
+            "edit", f"After this change the actor could not edit the record of {call.obj.name}.", row["id"]
+        )
 
 
 def clone(
@@ -160,5 +168,7 @@ def clone(
         call.require("create")
         identity = call.id_of(record_id)
         row = found(call, identity, "read")
-        data = {key: wire(call.obj, key, row[key]) for key in statements.cloneable(call) if row[key] is not None}
+        data = {
+            key: wire(call.obj, key, row[key]) for key in statements.cloneable(call) if row[key] is not None
+        }
         return made(call, data | dict(overrides or {}), str(identity))

@@ -37,7 +37,10 @@ def _unique(obj: ObjectDef, error: psycopg.Error) -> Problem:
     name, label = (found[0].name, found[0].label) if found else ("_record", None)
     details = {"object": obj.name} | ({"field": name} if found else {})
     return Conflict(
-        message, code="UNIQUE_VIOLATION", fields=[FieldError(name, "invalid_value", message, label)], details=details
+        message,
+        code="UNIQUE_VIOLATION",
+        fields=[FieldError(name, "invalid_value", message, label)],
+        details=details,
     )
 
 
@@ -52,5 +55,7 @@ def _broken(obj: ObjectDef, error: psycopg.Error) -> Problem:
     elif isinstance(error, errors.ForeignKeyViolation):
         fault = reference_not_found(found[0]).as_error(found[0])
     else:
-        fault = FieldError(found[0].name, found[1], _("The value breaks a rule of the field."), found[0].label)
+        fault = FieldError(
+            found[0].name, found[1], _("The value breaks a rule of the field."), found[0].label
+        )
     return Invalid(fault.message, [fault], details={"object": obj.name})

@@ -58,5 +58,3 @@ def tracked(obj: ObjectDef, values: Mapping[str, Any] | None) -> dict[str, Any] 
 
 def _kept(obj: ObjectDef, name: str) -> bool:
     return name == "owner_id" or obj.all_fields[name].track_history
-
-

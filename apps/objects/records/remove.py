@@ -86,9 +86,9 @@ def purge(name: str, record_id: UUID | str, *, by: Actor, tenant: TenantRef | No
             message = "Only records in the bin can be removed for good; delete it first."
             raise Conflict(message, code="INVALID_STATE", details={"object": call.obj.name})
         book = history.write(call, "purged", identity, version=row["version"])
-        text = sql.SQL("WITH made AS (DELETE FROM {} WHERE id = %s), entry AS ({}), event AS ({}) SELECT 1").format(
-            call.compiler().table(call.obj), sql.SQL(book.entry), sql.SQL(book.event)
-        )
+        text = sql.SQL(
+            "WITH made AS (DELETE FROM {} WHERE id = %s), entry AS ({}), event AS ({}) SELECT 1"
+        ).format(call.compiler().table(call.obj), sql.SQL(book.entry), sql.SQL(book.event))
         try:
             call.run(text.as_bytes(None), [identity, *book.params])
         except Exception as error:
@@ -98,7 +98,9 @@ def purge(name: str, record_id: UUID | str, *, by: Actor, tenant: TenantRef | No
         return Removed(call.obj.name, str(identity))
 
 
-def _mark(call: Call, row: dict[str, Any], moment: Any, verb: str, details: dict[str, Any] | None = None) -> str:
+def _mark(
+    call: Call, row: dict[str, Any], moment: Any, verb: str, details: dict[str, Any] | None = None
+) -> str:
     book = history.write(
         call,
         verb,
@@ -153,7 +155,9 @@ def _followers(call: Call, ids: list[UUID], moment: Any = None) -> Iterator[tupl
             rows = _children(other, field, parents, moment)
             total += len(rows)
             if total > MOST_FOLLOWERS:
-                message = f"More than {MOST_FOLLOWERS} records belong to this one; delete them in parts first."
+                message = (
+                    f"More than {MOST_FOLLOWERS} records belong to this one; delete them in parts first."
+                )
                 raise Conflict(message, code="DELETE_RESTRICTED", details={"object": obj.name})
             yield from ((other, row) for row in rows)
             if rows:
@@ -167,9 +171,9 @@ def _followers(call: Call, ids: list[UUID], moment: Any = None) -> Iterator[tupl
 
 def _children(call: Call, field: FieldDef, parents: list[UUID], moment: Any) -> list[dict[str, Any]]:
     state = sql.SQL("deleted_at IS NULL") if moment is None else sql.SQL("deleted_at = %s")
-    text = sql.SQL("SELECT id, version, deleted_at FROM {} WHERE {} = ANY(%s) AND {} ORDER BY id FOR UPDATE").format(
-        call.compiler().table(call.obj), sql.Identifier(field.column), state
-    )
+    text = sql.SQL(
+        "SELECT id, version, deleted_at FROM {} WHERE {} = ANY(%s) AND {} ORDER BY id FOR UPDATE"
+    ).format(call.compiler().table(call.obj), sql.Identifier(field.column), state)
     rows = call.run(text.as_bytes(None), [parents] if moment is None else [parents, moment])
     return [{"id": row[0], "version": row[1], "deleted_at": row[2]} for row in rows]
 

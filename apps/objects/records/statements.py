@@ -49,7 +49,7 @@ def insertable(obj: ObjectDef) -> tuple[str, ...]:
 def insert(call: Call, values: Mapping[str, Any], book: Book) -> str:
     """Insert one record with its history; return its JSON as the actor may read it."""
     key = plans.key_of(call.view(), "insert", call.obj.name)
-    change: Any = plans.cache.get(key, lambda: _compile_insert(call, book))
+    change = plans.cache.get(key, lambda: _compile_insert(call, book))
     return _run(call, change, values, [values.get(name) for name in change.columns], book)
 
 
@@ -68,7 +68,7 @@ def update(call: Call, record_id: UUID, values: Mapping[str, Any], book: Book) -
     """Write the changed columns of one locked record with its history; return its JSON."""
     names = tuple(sorted(values))
     key = plans.key_of(call.view(), "update", call.obj.name, names)
-    change: Any = plans.cache.get(key, lambda: _compile_update(call, names, book))
+    change = plans.cache.get(key, lambda: _compile_update(call, names, book))
     params = [*(values[name] for name in change.columns), call.user_id, call.now, record_id]
     return _run(call, change, values, params, book)
 
@@ -89,9 +89,11 @@ def _points(found: FieldDef) -> bool:
     return found.type in REFERENCES
 
 
-def _checks(compiler: Compiler, obj: ObjectDef, names: Sequence[str]) -> tuple[list[sql.Composable], tuple[str, ...]]:
+def _checks(
+    compiler: Compiler, obj: ObjectDef, names: Sequence[str]
+) -> tuple[list[sql.Composable], tuple[str, ...]]:
     """Return one test a reference: it is empty, or stands for a member or a record the actor may read."""
-    tests = []
+    tests: list[sql.Composable] = []
     for name in names:
         found = obj.all_fields[name]
         first, second = compiler.params.add(Named(name)), compiler.params.add(Named(name))
@@ -108,11 +110,13 @@ def _checks(compiler: Compiler, obj: ObjectDef, names: Sequence[str]) -> tuple[l
     return tests, tuple(names)
 
 
-def _whole(call: Call, compiler: Compiler, checks: list[sql.Composable], body: sql.Composable, book: Book) -> Plan:
+def _whole(
+    call: Call, compiler: Compiler, checks: list[sql.Composable], body: sql.Composable, book: Book
+) -> Plan:
     columns = compiler.columns(call.obj, "r", None)
-    head = sql.SQL("WITH ")
+    head: sql.Composable = sql.SQL("WITH ")
     answer = sql.SQL("(SELECT row_to_json(x)::text FROM (SELECT {} FROM made r) x)").format(columns)
-    tail = sql.SQL("SELECT {}").format(answer)
+    tail: sql.Composable = sql.SQL("SELECT {}").format(answer)
     if checks:
         named = [sql.SQL("{} AS {}").format(test, sql.Identifier(f"c{i}")) for i, test in enumerate(checks)]
         head = sql.SQL("WITH found AS (SELECT {}), ").format(sql.SQL(", ").join(named))
@@ -147,7 +151,9 @@ def _foreign(call: Call, name: str, value: Any) -> Any:
 
 
 def _bound(obj: ObjectDef, columns: tuple[str, ...], params: list[Any]) -> list[Any]:
-    bound = [kind_of(obj.all_fields[n]).bind(obj.all_fields[n], v) for n, v in zip(columns, params, strict=False)]
+    bound = [
+        kind_of(obj.all_fields[n]).bind(obj.all_fields[n], v) for n, v in zip(columns, params, strict=False)
+    ]
     return bound + params[len(columns) :]
 
 
@@ -172,7 +178,9 @@ def _loaded(found: FieldDef, value: Any) -> Any:
 
 def _compile_lock(call: Call, deleted: bool | None) -> Plan:
     compiler = call.compiler()
-    columns = sql.SQL(", ").join([sql.Identifier("r", found.column) for found in call.obj.all_fields.values()])
+    columns = sql.SQL(", ").join(
+        [sql.Identifier("r", found.column) for found in call.obj.all_fields.values()]
+    )
     identity = sql.SQL("r.id = {}").format(compiler.params.add(Named("id")))
     if deleted is None:
         living = compiler.visible(call.obj, "r")
@@ -197,4 +205,8 @@ def cloneable(call: Call) -> list[str]:
     """Return the fields a copy takes over: readable, writable and not unique."""
     allowed = call.access.readable(call.obj) & call.access.editable(call.obj)
     fields = call.obj.fields.values()
-    return [f.name for f in fields if f.name in allowed and writable(call.obj, f) and not (f.unique or f.external_id)]
+    return [
+        f.name
+        for f in fields
+        if f.name in allowed and writable(call.obj, f) and not (f.unique or f.external_id)
+    ]

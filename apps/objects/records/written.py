@@ -26,7 +26,11 @@ class Written:
 
     def dropped_fields(self) -> list[dict[str, Any]]:
         """Return the protocol's `droppedFields`."""
-        return [{"object": self.object, "fields": list(self.dropped), "reason": "readonly"}] if self.dropped else []
+        return (
+            [{"object": self.object, "fields": list(self.dropped), "reason": "readonly"}]
+            if self.dropped
+            else []
+        )
 
     def header(self) -> str | None:
         """Return the value of `x-objectstack-dropped-fields`, or None when nothing was dropped."""
