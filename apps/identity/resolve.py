@@ -16,9 +16,10 @@ from django.db import connections
 from django.http import HttpRequest
 from django.utils import timezone
 
+from apps.audit import ledger
 from apps.core.actor import Actor
 from apps.core.db import fast
-from apps.core.errors import Unauthenticated
+from apps.core.errors import PermissionDenied, Unauthenticated
 from apps.core.ids import NIL
 from apps.core.scope import Scope, TenantRef, scope_of, tenant_scope
 from apps.identity import access_token, grants, seen
@@ -27,6 +28,7 @@ from apps.identity.grants import Grant, Person
 from apps.identity.place import Place, mismatch, place_of, scope_at
 
 LOOK_UP = "look-up of a credential"
+NOBODY = Actor(kind="system", id="anonymous", label="Anonymous")
 SIZE = 20_000
 
 
@@ -201,12 +203,12 @@ def _refuse(place: Place, shown: Shown) -> None:
     if shown.kind == "access":
         claims = access_token.read(shown.secret)
         if place.wanted is not None and claims.tenant_id not in (None, place.wanted.id):
-            raise mismatch()
+            raise _misused(place, shown, claims.tenant_id)
     elif place.tenant is not None and scope_of() is None:
         with scope_at(None, LOOK_UP):
             known, home = grants.home_of(shown)
         if known and (home is None or home.id != place.tenant.id):
-            raise mismatch()
+            raise _misused(place, shown, home)
     if shown.kind == "key":
         raise Unauthenticated("This API key is unknown, expired or revoked.", code="INVALID_API_KEY")
     raise Unauthenticated("This token is unknown, expired or ended.", code="INVALID_TOKEN")
@@ -226,10 +228,19 @@ def _fits(grant: Grant, place: Place, shown: Shown) -> bool:
     if shown.kind == "cookie":
         return False
     if not tenants_agree:
-        raise mismatch()
+        raise _misused(place, shown, grant.tenant)
     raise Unauthenticated(
         "This session belongs to another host.", code="HOST_MISMATCH", cure="Use the host it was opened at."
     )
+
+
+def _misused(place: Place, shown: Shown, home: TenantRef | UUID | None) -> PermissionDenied:
+    """Note in the credential's own ledger, once a minute, that it was shown where it gives nothing."""
+    refusal = mismatch()
+    if seen.first(f"misused:{grants.slot_of(shown)}"):
+        details = {"kind": shown.kind, "host": place.host}
+        ledger.denied("credential.refused", by=NOBODY, reason=refusal.code, details=details, tenant=home)
+    return refusal
 
 
 def _expired(grant: Grant) -> bool:

@@ -16,18 +16,14 @@ EVERY = 60
 SIZE = 20_000
 
 _lock = Lock()
-_written: OrderedDict[UUID, float] = OrderedDict()
+_written: OrderedDict[UUID | str, float] = OrderedDict()
 
 
 def touch(grant: Grant) -> None:
     """Note the use of a credential, unless this process or another one did so within the last minute."""
     if not is_due(grant):
         return
-    now = time.monotonic()
-    with _lock:
-        _written[grant.credential_id] = now
-        while len(_written) > SIZE:
-            _written.popitem(last=False)
+    _note(grant.credential_id)
     model, column = (ApiKey, "last_used_at") if grant.kind == "key" else (Session, "last_seen_at")
     stamp = timezone.now()
     with scope_at(grant.tenant, "last use of a credential"):
@@ -41,7 +37,26 @@ def touch(grant: Grant) -> None:
 
 def is_due(grant: Grant) -> bool:
     """Tell whether this process has not noted the credential's use within the last minute."""
-    return time.monotonic() - _written.get(grant.credential_id, -EVERY) >= EVERY
+    return _is_due(grant.credential_id)
+
+
+def first(what: str) -> bool:
+    """Tell whether `what` happens for the first time within a minute in this process, and note it."""
+    if not _is_due(what):
+        return False
+    _note(what)
+    return True
+
+
+def _is_due(what: UUID | str) -> bool:
+    return time.monotonic() - _written.get(what, -EVERY) >= EVERY
+
+
+def _note(what: UUID | str) -> None:
+    with _lock:
+        _written[what] = time.monotonic()
+        while len(_written) > SIZE:
+            _written.popitem(last=False)
 
 
 def forget() -> None:

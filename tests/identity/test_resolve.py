@@ -1,11 +1,13 @@
 """R32: what each credential gives, where, and how fast it stops. Every refusal has its counterpart that works."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from django.test import override_settings
 from django.utils import timezone
 
+from apps.audit.models import Pending
 from apps.core.actor import SYSTEM
 from apps.core.clock import bump
 from apps.core.errors import Problem
@@ -102,6 +104,11 @@ def test_a_credential_of_one_tenant_is_refused_at_the_other(
         refused("TENANT_MISMATCH", resolve.identify, asking(None, bearer=secret, x_tenant="globex"))
     refused("TENANT_MISMATCH", resolve.identify, asking(acme, bearer=secret, x_tenant="globex"))
     refused("TENANT_MISMATCH", resolve.identify, asking(acme, bearer=secret, x_tenant="nowhere"))
+    with tenant_scope(acme):
+        rows = [json.loads(bytes(row.body)) for row in Pending.objects.filter(tenant_id=acme.id)]
+    told = [entry["details"] for entry in rows if entry["action"] == "credential.refused"]
+    assert told[-1]["host"] == "globex.localhost"
+    assert told[-1]["kind"] == kind
 
 
 def test_inside_a_tenant_scope_another_tenants_credential_is_unknown(acme, globex, token, asking):

@@ -14,19 +14,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.audit import ledger
-from apps.core.actor import Actor
 from apps.core.errors import Unauthenticated
 from apps.core.scope import TenantRef, current_scope
 from apps.identity import passwords, throttle
 from apps.identity.models import Membership, MembershipState, Session, User, normalize_email
 from apps.identity.place import Place, place_of, scope_at
+from apps.identity.resolve import NOBODY
 from apps.identity.secrets import digest
 from apps.identity.services.sessions import Opened, member, open_session
 
 __all__ = ["BACKEND", "NOBODY", "SignedIn", "enter", "member", "only_tenant", "sign_in", "verify", "welcome"]
 
 BACKEND = "apps.identity.backend.OperatorBackend"
-NOBODY = Actor(kind="system", id="anonymous", label="Anonymous")
 LATELY = timedelta(days=30)
 
 
