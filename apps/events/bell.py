@@ -11,13 +11,18 @@ import threading
 import time
 from uuid import UUID
 
-from celery import current_app
+from celery import Celery
 
 logger = logging.getLogger("aibos.work")
 
 TASK = "events.ring"
 ROOM = 1000
 SULK = 2.0
+
+
+# Its own application: whoever enqueues a job need not have loaded the workers' one.
+sender = Celery("aibos-bell", set_as_current=False)
+sender.config_from_object("django.conf:settings", namespace="CELERY")
 
 
 class Bell:
@@ -50,7 +55,7 @@ class Bell:
             if time.monotonic() < silent_until:
                 continue
             try:
-                current_app.send_task(TASK, args=[str(job_id)], retry=False, ignore_result=True)
+                sender.send_task(TASK, args=[str(job_id)], retry=False, ignore_result=True)
             except Exception as error:  # noqa: BLE001 - a broker has many ways to be dead
                 silent_until = time.monotonic() + SULK
                 logger.warning(

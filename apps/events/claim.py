@@ -1,5 +1,6 @@
 """Taking the next job: fair between tenants, one worker each, with a lease and a fencing token."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -73,5 +74,5 @@ def claim(lease: float = LEASE) -> Claim | None:
 
 def _claimed(row: tuple[Any, ...], lease: float) -> Claim:
     job_id, tenant_id, name, args, actor, request_id, fence, attempt, max_attempts = row
-    run = Run(job_id, tenant_id, Actor.from_dict(actor), fence, attempt, lease)
-    return Claim(name, args, request_id, max_attempts, run)
+    run = Run(job_id, tenant_id, Actor.from_dict(json.loads(actor)), fence, attempt, lease)
+    return Claim(name, json.loads(args), request_id, max_attempts, run)

@@ -1,5 +1,6 @@
 """Reading jobs, for the pages and the API: lists by state and tenant, one with its progress, counts."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -81,7 +82,14 @@ def _read(
     with connections["default"].cursor() as db:
         db.execute(statement, params)
         names = [column.name for column in db.description]
-        return [dict(zip(names, row, strict=True)) for row in db.fetchall()]
+        return [_plain(dict(zip(names, row, strict=True))) for row in db.fetchall()]
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    for name in ("args", "result"):
+        if row.get(name) is not None:
+            row[name] = json.loads(row[name])
+    return row
 
 
 def _and(conditions: list[sql.Composable]) -> sql.Composable:

@@ -1,0 +1,400 @@
+"""Durable work: what a job's row goes through, and that effect and completion are one."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connections, transaction
+
+from apps.audit import ledger
+from apps.audit import queries as entries
+from apps.core import context, queue
+from apps.core.actor import SYSTEM, Actor
+from apps.core.errors import Conflict, Invalid, NotFound, PermissionDenied
+from apps.core.scope import TenantRef, current_scope, current_tenant, platform_scope, tenant_scope
+from apps.events import pulse, queries, runner, sweeper, work
+from apps.events.bell import bell
+from apps.events.states import MOVES, JobState
+from tests.events.working import clear, job, make_due, run_all
+
+Handle = queue.JobHandle
+
+
+@pytest.fixture(autouse=True)
+def quiet(acme: TenantRef, own_tasks: None) -> Iterator[None]:
+    """No jobs of earlier tests; none left behind."""
+    clear()
+    yield
+    for connection in connections.all():
+        connection.scopes = []
+    clear()
+
+
+def ask(tenant: TenantRef, name: str, by: Actor = SYSTEM, **more: Any) -> UUID:
+    args = more.pop("args", {})
+    with tenant_scope(tenant):
+        return queue.enqueue(name, tenant=tenant.id, args=args, title="A job", by=by, **more)
+
+
+def marks(tenant: TenantRef, target: str = "mark:1") -> int:
+    with tenant_scope(tenant):
+        return len(entries.history(target))
+
+
+def test_a_job_runs_in_its_tenant_as_who_asked(acme: TenantRef, anna: Actor) -> None:
+    seen: list[Any] = []
+
+    @queue.task("test.look")
+    def look(handle: Handle, *, word: str) -> dict[str, Any]:
+        seen.append((current_tenant(), handle.by, context.actor.get(), context.request_id.get(), word))
+        return {"word": word}
+
+    with context.carrying(request_id="req-9"):
+        job_id = ask(acme, "test.look", by=anna, args={"word": "Grüße"})
+    assert run_all() == 1
+    assert seen == [(acme, anna, anna, "req-9", "Grüße")]
+    row = job(job_id)
+    assert (row.state, row.result, row.attempt, row.error) == ("done", {"word": "Grüße"}, 1, "")
+    assert row.started_at is not None
+    assert row.finished_at is not None
+    assert row.lease_until is None
+
+
+def test_a_job_exists_only_with_its_transaction(acme: TenantRef) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    with tenant_scope(acme):
+        queue.enqueue("test.nothing", tenant=acme.id, args={}, title="Lost", by=SYSTEM)
+        transaction.set_rollback(True)
+    assert run_all() == 0
+
+
+def test_the_bell_rings_after_the_commit(acme: TenantRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    rung: list[UUID] = []
+    monkeypatch.setattr(bell, "ring", rung.append)
+    with tenant_scope(acme):
+        job_id = queue.enqueue("test.nothing", tenant=acme.id, args={}, title="Ring", by=SYSTEM)
+        assert rung == []
+    assert rung == [job_id]
+
+
+def test_effect_and_completion_are_one(acme: TenantRef) -> None:
+    """A handler that fails after its effect leaves no effect, and the next attempt makes it once."""
+    attempts: list[int] = []
+
+    @queue.task("test.fragile")
+    def fragile(handle: Handle) -> None:
+        ledger.record("test.marked", by=SYSTEM, target="mark:1")
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise RuntimeError("the printer is on fire")
+
+    before = marks(acme)
+    job_id = ask(acme, "test.fragile")
+    run_all()
+    row = job(job_id)
+    assert (row.state, row.attempt, marks(acme)) == ("queued", 1, before)
+    assert "printer" in row.error
+    assert "RuntimeError" in row.traceback
+    assert run_all() == 0, "it waits"
+    make_due(job_id)
+    run_all()
+    assert (job(job_id).state, job(job_id).error, marks(acme)) == ("done", "", before + 1)
+
+
+def test_poison_ends_as_failed_with_its_cause(acme: TenantRef) -> None:
+    @queue.task("test.poison", max_attempts=3)
+    def poison(handle: Handle) -> None:
+        raise ZeroDivisionError("always")
+
+    job_id = ask(acme, "test.poison")
+    for _ in range(5):
+        run_all()
+        make_due(job_id)
+    row = job(job_id)
+    assert (row.state, row.attempt, row.error) == ("failed", 3, "ZeroDivisionError: always")
+    assert "in poison" in row.traceback
+    with tenant_scope(acme):
+        newest = entries.history(f"job:{job_id}")[0]
+    assert (newest.action, newest.details["cause"]) == ("job.failed", "ZeroDivisionError: always")
+
+
+def test_a_refusal_is_not_tried_again(acme: TenantRef) -> None:
+    @queue.task("test.refuse")
+    def refuse(handle: Handle) -> None:
+        raise Invalid("The file has no columns.")
+
+    job_id = ask(acme, "test.refuse")
+    run_all()
+    assert (job(job_id).state, job(job_id).attempt) == ("failed", 1)
+    assert job(job_id).error == "VALIDATION_FAILED: The file has no columns."
+
+
+def test_back_off_doubles_with_chance() -> None:
+    for attempt in range(1, 20):
+        longest = min(2.0 * 2 ** (attempt - 1), 3600)
+        waits = {runner.back_off(attempt) for _ in range(20)}
+        assert all(longest / 2 <= wait <= longest for wait in waits)
+        assert len(waits) > 1
+
+
+@pytest.mark.parametrize(("kind", "given"), [("required", None), ("forbidden", "acme")])
+def test_a_job_without_its_tenant_is_refused(acme: TenantRef, kind: str, given: str | None) -> None:
+    """At the door, and again when a row without one is found in the table."""
+    ran: list[int] = []
+    queue.task("test.walled", tenant=kind)(lambda _: ran.append(1))
+    tenant = acme.id if given else None
+    with platform_scope("test"), pytest.raises(ValueError, match="tenant"):
+        queue.enqueue("test.walled", tenant=tenant, args={}, title="No", by=SYSTEM)
+    loose = queue.Task("test.walled", print, "optional")
+    with platform_scope("test"):
+        job_id = work.Work().enqueue(loose, tenant=tenant, args={}, title="No", by=SYSTEM)
+    run_all()
+    assert ran == []
+    assert job(job_id).state == "failed"
+    assert "may not run" in job(job_id).error
+
+
+def test_a_tenant_cannot_ask_for_anothers_job(acme: TenantRef, globex: TenantRef) -> None:
+    queue.task("test.any", tenant="optional")(lambda _: None)
+    for foreign in (globex.id, None):
+        with pytest.raises(Exception, match="row-level security"), tenant_scope(acme):
+            queue.enqueue("test.any", tenant=foreign, args={}, title="No", by=SYSTEM)
+
+
+def test_an_unknown_task_is_refused(acme: TenantRef) -> None:
+    with pytest.raises(LookupError, match=r"test\.unknown"):
+        ask(acme, "test.unknown")
+    queue.task("test.removed")(lambda _: None)
+    job_id = ask(acme, "test.removed")
+    del queue.tasks._values["test.removed"]
+    run_all()
+    assert (job(job_id).state, job(job_id).error) == ("failed", "No task is registered as 'test.removed'.")
+
+
+def test_a_platform_job_runs_in_the_platforms_scope() -> None:
+    seen: list[str] = []
+    queue.task("test.platform", tenant="forbidden")(lambda _: seen.append(current_scope().kind))
+    with platform_scope("test"):
+        queue.enqueue("test.platform", tenant=None, args={}, title="All", by=SYSTEM)
+    run_all()
+    assert seen == ["platform"]
+
+
+def test_the_same_key_is_the_same_job(acme: TenantRef, globex: TenantRef) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    first = ask(acme, "test.nothing", key="k-1")
+    assert ask(acme, "test.nothing", key="k-1") == first
+    assert ask(acme, "test.nothing", key="k-2") != first
+    assert ask(globex, "test.nothing", key="k-1") != first
+    assert run_all() == 3
+
+
+def test_higher_priority_and_delay(acme: TenantRef) -> None:
+    order: list[str] = []
+    queue.task("test.order")(lambda _, *, name: order.append(name))
+    ask(acme, "test.order", args={"name": "later"}, delay=60)
+    ask(acme, "test.order", args={"name": "second"})
+    ask(acme, "test.order", args={"name": "first"}, priority=5)
+    run_all()
+    assert order == ["first", "second"]
+
+
+def test_one_tenants_crowd_does_not_keep_another_waiting(acme: TenantRef, globex: TenantRef) -> None:
+    order: list[str] = []
+    queue.task("test.who")(lambda _: order.append(current_tenant().slug))
+    for _ in range(60):
+        ask(acme, "test.who")
+    ask(globex, "test.who")
+    run_all()
+    assert len(order) == 61
+    assert order.index("globex") < 25, "chance of a fair pick to fail: 1 in 16 million"
+
+
+def test_progress_and_log_are_seen_before_the_end(acme: TenantRef) -> None:
+    seen: list[Any] = []
+
+    @queue.task("test.long")
+    def long(handle: Handle) -> None:
+        handle.progress(1, 4, "Reading")
+        handle.log("line 1")
+        handle.log("line 2")
+        seen.append(pulse.side.call(lambda: queries.get(handle.id)))
+        handle.progress(4, 4, "Done")
+
+    job_id = ask(acme, "test.long")
+    run_all()
+    (view,) = seen
+    assert (view.state, view.done, view.total, view.percent, view.message) == ("running", 1, 4, 25, "Reading")
+    assert view.log == "line 1\nline 2\n"
+    with tenant_scope(acme):
+        after = queries.get(job_id)
+    assert (after.state, after.done, after.percent) == ("done", 4, 100)
+
+
+def test_a_waiting_job_is_cancelled_at_once(acme: TenantRef, anna: Actor) -> None:
+    ran: list[int] = []
+    queue.task("test.ran")(lambda _: ran.append(1))
+    job_id = ask(acme, "test.ran", by=anna)
+    with tenant_scope(acme):
+        work.cancel(job_id, by=anna)
+        assert entries.history(f"job:{job_id}")[0].action == "job.cancelled"
+    assert run_all() == 0
+    assert (job(job_id).state, ran) == ("cancelled", [])
+
+
+@pytest.mark.parametrize("raises", [False, True], ids=["ends early", "takes all back"])
+def test_a_running_job_is_cancelled_at_its_next_safe_point(acme: TenantRef, anna: Actor, raises: bool) -> None:
+    @queue.task("test.patient")
+    def patient(handle: Handle) -> dict[str, int]:
+        ledger.record("test.marked", by=handle.by, target="mark:cancel")
+        pulse.side.call(lambda: work.cancel(handle.id, by=SYSTEM))
+        assert handle.cancelled()
+        if raises:
+            raise runner.Cancelled("on request")
+        return {"kept": 1}
+
+    before = marks(acme, "mark:cancel")
+    job_id = ask(acme, "test.patient", by=anna)
+    run_all()
+    assert job(job_id).state == "cancelled"
+    assert job(job_id).result == (None if raises else {"kept": 1})
+    assert marks(acme, "mark:cancel") == before + (0 if raises else 1)
+
+
+def test_retry_runs_once_however_often_it_is_pressed(acme: TenantRef, anna: Actor) -> None:
+    ran: list[int] = []
+
+    @queue.task("test.twice", max_attempts=1)
+    def twice(handle: Handle) -> None:
+        ran.append(1)
+        if len(ran) == 1:
+            raise OSError("no disk")
+
+    job_id = ask(acme, "test.twice", by=anna)
+    run_all()
+    assert job(job_id).state == "failed"
+    with tenant_scope(acme):
+        work.retry(job_id, by=anna)
+    with pytest.raises(Conflict, match="Waiting"), tenant_scope(acme):
+        work.retry(job_id, by=anna)
+    run_all()
+    assert (job(job_id).state, len(ran)) == ("done", 2)
+    with tenant_scope(acme):
+        assert entries.history(f"job:{job_id}")[0].action == "job.retried"
+        with pytest.raises(Conflict):
+            work.retry(job_id, by=anna)
+
+
+def test_who_may_change_a_job(acme: TenantRef, globex: TenantRef, anna: Actor) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    job_id = ask(acme, "test.nothing", by=anna)
+    bob = Actor(kind="member", id="bob", label="Bob", tenant_id=acme.id, role="member")
+    with pytest.raises(PermissionDenied), tenant_scope(acme):
+        work.cancel(job_id, by=bob)
+    with pytest.raises(NotFound), tenant_scope(globex):
+        work.cancel(job_id, by=SYSTEM)
+    with pytest.raises(NotFound), tenant_scope(globex):
+        queries.get(job_id)
+    with tenant_scope(acme):
+        work.cancel(job_id, by=Actor(kind="member", id="boss", label="Boss", tenant_id=acme.id, role="owner"))
+    assert job(job_id).state == "cancelled"
+
+
+def test_a_zombies_effects_are_taken_back(acme: TenantRef) -> None:
+    """A worker that slept through its lease finds the job in other hands when it wants to commit."""
+    runs: list[int] = []
+
+    @queue.task("test.sleepy")
+    def sleepy(handle: Handle) -> None:
+        ledger.record("test.marked", by=SYSTEM, target="mark:zombie")
+        runs.append(1)
+        if len(runs) == 1:
+            pulse.side.call(lambda: expire(handle.id))
+            pulse.side.call(lambda: None)
+
+    def expire(job_id: UUID) -> None:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("UPDATE public.events_job SET lease_until = now() - interval '1 s' WHERE id = %s", [job_id])
+            cursor.execute(sweeper.EXPIRED)
+
+    before = marks(acme, "mark:zombie")
+    job_id = ask(acme, "test.sleepy")
+    runner.run_next()
+    assert (job(job_id).state, marks(acme, "mark:zombie")) == ("queued", before)
+    run_all()
+    assert (job(job_id).state, job(job_id).attempt, len(runs)) == ("done", 2, 2)
+    assert marks(acme, "mark:zombie") == before + 1
+
+
+def test_a_lost_worker_counts_as_an_attempt(acme: TenantRef) -> None:
+    """What kills every worker ends as failed, not in a circle."""
+    queue.task("test.killer", max_attempts=2)(lambda _: None)
+    job_id = ask(acme, "test.killer")
+    for state in ("queued", "failed"):
+        assert runner.claim(lease=-1.0) is not None
+        assert sweeper.sweep() == 1
+        assert job(job_id).state == state
+    assert job(job_id).error == "The worker was lost during attempt 2."
+
+
+def test_a_dead_broker_neither_fails_nor_delays_the_caller(
+    acme: TenantRef, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[float] = []
+
+    def dead(*_args: Any, **_more: Any) -> None:
+        time.sleep(0.5)
+        heard.append(time.monotonic())
+        raise ConnectionError("nobody there")
+
+    monkeypatch.setattr("apps.events.bell.sender.send_task", dead)
+    queue.task("test.nothing")(lambda _: None)
+    job_id = ask(acme, "test.nothing")
+    returned = time.monotonic()
+    while not heard:
+        time.sleep(0.01)
+    assert returned < heard[0]
+    assert run_all() == 1
+    assert job(job_id).state == "done"
+    while "Nobody hears the bell" not in caplog.text:
+        time.sleep(0.01)
+
+
+def test_the_sweeper_rings_for_what_nobody_heard(acme: TenantRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[UUID] = []
+    monkeypatch.setattr(bell, "ring", lambda _: None)
+    queue.task("test.nothing")(lambda _: None)
+    due, later = ask(acme, "test.nothing"), ask(acme, "test.nothing", delay=60)
+    monkeypatch.setattr(bell, "ring", rung.append)
+    sweeper.sweep()
+    assert due in rung
+    assert later not in rung
+
+
+def test_lists_filter_and_page(acme: TenantRef, globex: TenantRef, anna: Actor) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    made = [ask(acme, "test.nothing", by=anna) for _ in range(5)]
+    foreign = ask(globex, "test.nothing")
+    runner.run_next()
+    with tenant_scope(acme):
+        first = queries.jobs(limit=3)
+        second = queries.jobs(limit=3, cursor=first.next)
+        assert [view.id for view in (*first.jobs, *second.jobs)] == made[::-1]
+        assert second.next is None
+        assert first.jobs[0].actor_label == "Anna Adler"
+        assert sum(queries.counts().values()) == 5
+        assert queries.jobs(tenant_id=globex.id).jobs[0].tenant_id == acme.id
+        with pytest.raises(Invalid):
+            queries.jobs(state="asleep")
+    with platform_scope("test"):
+        assert {view.id for view in queries.jobs().jobs} == {*made, foreign}
+        assert [view.id for view in queries.jobs(tenant_id=globex.id).jobs] == [foreign]
+        assert len(queries.jobs(state="done").jobs) == 1
+
+
+def test_every_state_has_its_moves() -> None:
+    assert set(MOVES) == set(JobState)
+    assert MOVES[JobState.DONE] == frozenset()
