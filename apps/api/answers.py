@@ -39,7 +39,7 @@ def success(value: Any, *, status: int = 200) -> HttpResponse:
 def refusal(problem: Problem) -> HttpResponse:
     """Answer with an error: `{error, code, message, fields?, cure?, requestId, …details}`."""
     body = dict(problem.details) | problem.as_dict()
-    if problem.status == 401:  # noqa: PLR2004 - the protocol repeats the code in `error` here
+    if problem.status == 401:
         body["error"] = problem.code
     body["requestId"] = context.request_id.get() or ""
     return send(body, status=problem.status, headers=problem.headers)

@@ -55,7 +55,7 @@ class Operation:
     media: Sequence[str] = ("application/json",)
 
 
-def describe(  # noqa: PLR0913 - the columns of one row
+def describe(
     summary: str,
     *,
     answer: Schema | None = ANYTHING,

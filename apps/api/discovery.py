@@ -30,7 +30,12 @@ def document(base: str = "") -> dict[str, Any]:
     areas = served_areas()
     routes = {area.slot: f"{base}{area.path}" for area in areas if area.is_route}
     services = {
-        area.slot: {"enabled": True, "status": "available", "handlerReady": True, "route": f"{base}{area.path}"}
+        area.slot: {
+            "enabled": True,
+            "status": "available",
+            "handlerReady": True,
+            "route": f"{base}{area.path}",
+        }
         for area in areas
     }
     served = {area.slot for area in areas}
@@ -87,7 +92,9 @@ class DiscoveryDoor(OpenDoor):
 class WellKnownDoor(OpenDoor):
     """`GET /.well-known/objectstack`: the same document in the envelope that clients expect there."""
 
-    @describe("The discovery document in an envelope", answer=shape(success={"const": True}, data=ref("Discovery")))
+    @describe(
+        "The discovery document in an envelope", answer=shape(success={"const": True}, data=ref("Discovery"))
+    )
     def get(self, call: Call) -> HttpResponse:
         return answers.success(document())
 
@@ -111,6 +118,3 @@ class MissingDoor(OpenDoor):
 def moment() -> str:
     """Return the current instant as the protocol writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-

@@ -65,10 +65,14 @@ class Door(APIView):
         except Problem as problem:
             response = answers.refusal(problem)
         except (SuspiciousOperation, UnreadablePostError) as error:
-            response = answers.refusal(Problem("INVALID_REQUEST", f"The request cannot be read: {error}", status=400))
+            response = answers.refusal(
+                Problem("INVALID_REQUEST", f"The request cannot be read: {error}", status=400)
+            )
         except IntegrityError:
             logger.exception("a constraint that no service foresaw")
-            response = answers.refusal(Problem("RESOURCE_CONFLICT", "Another record forbids this.", status=409))
+            response = answers.refusal(
+                Problem("RESOURCE_CONFLICT", "Another record forbids this.", status=409)
+            )
         except OperationalError:
             logger.exception("the database did not answer")
             response = answers.refusal(_unavailable())

@@ -94,7 +94,9 @@ class ServedHostDoor(OpenDoor):
 class ProtocolHealthDoor(OpenDoor):
     """`GET /api/v1/health` as the protocol shapes it."""
 
-    @describe("Alive, in the protocol's envelope", answer=shape(success={"const": True}, data=OBJECT), tag="health")
+    @describe(
+        "Alive, in the protocol's envelope", answer=shape(success={"const": True}, data=OBJECT), tag="health"
+    )
     def get(self, call: Call) -> HttpResponse:
         uptime = round(time.monotonic() - _STARTED, 3)
         return answers.success(

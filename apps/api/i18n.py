@@ -50,7 +50,8 @@ class LocalesDoor(Door):
     def get(self, call: Call) -> HttpResponse:
         default = call.snapshot.locale if call.snapshot else settings.LANGUAGE_CODE
         locales = [
-            {"code": code, "label": str(label), "isDefault": code == default} for code, label in settings.LANGUAGES
+            {"code": code, "label": str(label), "isDefault": code == default}
+            for code, label in settings.LANGUAGES
         ]
         return answers.success({"locales": locales})
 
@@ -58,7 +59,9 @@ class LocalesDoor(Door):
 class LabelsDoor(Door):
     """`GET /i18n/labels/:object/:locale`."""
 
-    @describe("The labels of one object's fields", answer=_success(shape(object=TEXT, locale=TEXT, labels=OBJECT)))
+    @describe(
+        "The labels of one object's fields", answer=_success(shape(object=TEXT, locale=TEXT, labels=OBJECT))
+    )
     def get(self, call: Call, name: str, locale: str) -> HttpResponse:
         access = access_for(call.actor)
         obj = visible_object(name, access)

@@ -115,7 +115,9 @@ class CancelJobDoor(Door):
 class RetryJobDoor(Door):
     """`POST /jobs/:id/retry`."""
 
-    @describe("Queue a failed or cancelled job again", answer=shape(success={"const": True}, id=TEXT), tag="jobs")
+    @describe(
+        "Queue a failed or cancelled job again", answer=shape(success={"const": True}, id=TEXT), tag="jobs"
+    )
     def post(self, call: Call, job_id: str) -> HttpResponse:
         job = _visible(_id(job_id), call.actor)
         work.retry(job.id, by=call.actor)

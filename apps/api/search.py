@@ -51,7 +51,9 @@ class SearchDoor(Door):
             truncated={"type": "boolean"},
         ),
         parameters=[
-            Parameter("q", "The words.", {"type": "string", "minLength": 1, "maxLength": LONGEST}, required=True),
+            Parameter(
+                "q", "The words.", {"type": "string", "minLength": 1, "maxLength": LONGEST}, required=True
+            ),
             Parameter("limit", "Hits in all.", {"type": "integer", "minimum": 1, "maximum": MOST}),
             Parameter("perObject", "Hits of one object.", {"type": "integer", "minimum": 1, "maximum": MOST}),
             Parameter("objects", "Only these objects, separated by commas."),
@@ -62,7 +64,10 @@ class SearchDoor(Door):
         assert call.tenant is not None
         words = call.params.get("q", "").strip()
         if not words or len(words) > LONGEST or set(call.params) - KEYS:
-            raise Invalid(f"q holds 1 to {LONGEST} characters; beside it: limit, perObject, objects.", code="INVALID_QUERY")
+            raise Invalid(
+                f"q holds 1 to {LONGEST} characters; beside it: limit, perObject, objects.",
+                code="INVALID_QUERY",
+            )
         limit, each = _number(call, "limit", 20, MOST), _number(call, "perObject", PER_OBJECT, MOST)
         objects = self._objects(call)
         hits: list[dict[str, Any]] = []

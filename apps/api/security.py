@@ -31,7 +31,13 @@ OPERATIONS: dict[str, Operation] = {
     "purge": "purge",
     "export": "export",
 }
-LAYERS = {"scopes": "required_permissions", "object": "object_crud", "fields": "fls", "records": "owd_baseline", "record": "rls"}
+LAYERS = {
+    "scopes": "required_permissions",
+    "object": "object_crud",
+    "fields": "fls",
+    "records": "owd_baseline",
+    "record": "rls",
+}
 KINDS = {"member": "human", "operator": "human", "api_key": "service", "agent": "agent"}
 KEYS = frozenset({"object", "operation", "recordId", "userId"})
 

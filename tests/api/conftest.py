@@ -1,6 +1,7 @@
 """Callers of the API: one per way to prove who one is."""
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,18 @@ def make_key(ref: TenantRef, actor: Any, scopes: tuple[str, ...] = ("*",)) -> st
 
     with tenant_scope(ref):
         return create_key(name="test", by=actor, scopes=scopes).key
+
+
+@contextmanager
+def environment(**values: str) -> Any:
+    """Set environment variables for the block; servers started in it inherit them."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,9 @@ def refused(raw):
 
 
 def test_what_is_json_is_read():
-    assert body.parse(b' {"a": [1, 2.50, "\\u00e9", null, true]} ') == {"a": [1, Decimal("2.50"), "é", None, True]}
+    assert body.parse(b' {"a": [1, 2.50, "\\u00e9", null, true]} ') == {
+        "a": [1, Decimal("2.50"), "é", None, True]
+    }
 
 
 def test_fractions_keep_every_digit():

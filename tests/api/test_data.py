@@ -202,7 +202,9 @@ def test_members_see_their_own_records_and_fields(owner, sales, lead):
     refused(sales.get(f"{LEADS}?sort=secret"), 403, "PERMISSION_DENIED")
     refused(sales.send("DELETE", f"{LEADS}/{mine['id']}"), 403, "PERMISSION_DENIED")
     refused(sales.get(f"{LEADS}/export"), 403, "EXPORT_NOT_PERMITTED")
-    assert sales.post(f"{LEADS}/query", {"fields": ["id", "secret"], "limit": 1}).json()["records"][0].keys() == {"id"}
+    assert sales.post(f"{LEADS}/query", {"fields": ["id", "secret"], "limit": 1}).json()["records"][
+        0
+    ].keys() == {"id"}
 
 
 # -- many -----------------------------------------------------------------------------------------------
@@ -256,7 +258,10 @@ def test_query_with_groups(owner):
     body = {
         "where": {"name": "Group"},
         "groupBy": ["status"],
-        "aggregations": [{"function": "sum", "field": "score", "alias": "s"}, {"function": "count", "alias": "n"}],
+        "aggregations": [
+            {"function": "sum", "field": "score", "alias": "s"},
+            {"function": "count", "alias": "n"},
+        ],
     }
     assert owner.post(f"{LEADS}/query", body).json()["records"] == [{"status": "working", "s": 3, "n": 2}]
     assert owner.post(f"{LEADS}/query").status_code == 200
@@ -276,22 +281,38 @@ def test_create_many_is_all_or_nothing(owner):
 
 
 def test_update_and_delete_many(owner):
-    ids = [record["id"] for record in owner.post(f"{ACCOUNTS}/createMany", [{"name": "UM 1"}, {"name": "UM 2"}]).json()["records"]]
+    ids = [
+        record["id"]
+        for record in owner.post(f"{ACCOUNTS}/createMany", [{"name": "UM 1"}, {"name": "UM 2"}]).json()[
+            "records"
+        ]
+    ]
     body = {"records": [{"id": ids[0], "data": {"employees": 7}}, {"id": "nope", "data": {"employees": 7}}]}
     answer = owner.post(f"{ACCOUNTS}/updateMany", body | {"options": {"continueOnError": True}}).json()
-    assert (answer["success"], answer["operation"], answer["succeeded"], answer["failed"]) == (False, "update", 1, 1)
+    assert (answer["success"], answer["operation"], answer["succeeded"], answer["failed"]) == (
+        False,
+        "update",
+        1,
+        1,
+    )
     assert answer["results"][0]["data"]["employees"] == 7
     assert answer["results"][1]["errors"][0]["code"] == "RECORD_NOT_FOUND"
     gone = owner.post(f"{ACCOUNTS}/deleteMany", {"ids": ids}).json()
     assert gone["success"] is True
     assert [item["id"] for item in gone["results"]] == ids
     refused(owner.post(f"{ACCOUNTS}/deleteMany", {"ids": [1]}), 400, "VALIDATION_FAILED")
-    refused(owner.post(f"{ACCOUNTS}/updateMany", {"records": [], "options": {"other": True}}), 400, "VALIDATION_FAILED")
+    refused(
+        owner.post(f"{ACCOUNTS}/updateMany", {"records": [], "options": {"other": True}}),
+        400,
+        "VALIDATION_FAILED",
+    )
 
 
 def test_batch(owner):
     rows = [{"data": {"name": "B 1"}}, {"data": {"industry": "tech"}}]
-    failed = owner.post(f"{ACCOUNTS}/batch", {"operation": "create", "records": rows, "options": {"atomic": True}})
+    failed = owner.post(
+        f"{ACCOUNTS}/batch", {"operation": "create", "records": rows, "options": {"atomic": True}}
+    )
     assert failed.status_code == 200
     codes = [item["errors"][0]["code"] for item in failed.json()["results"]]
     assert codes == ["ROLLED_BACK", "VALIDATION_FAILED"]
@@ -303,7 +324,9 @@ def test_batch(owner):
     upsert = {"operation": "upsert", "records": [{"externalId": "ext-1", "data": {"name": "U 1"}}]}
     first = owner.post(f"{ACCOUNTS}/batch", upsert).json()["results"][0]["id"]
     assert owner.post(f"{ACCOUNTS}/batch", upsert).json()["results"][0]["id"] == first
-    refused(owner.post(f"{ACCOUNTS}/batch", {"operation": "explode", "records": []}), 400, "VALIDATION_FAILED")
+    refused(
+        owner.post(f"{ACCOUNTS}/batch", {"operation": "explode", "records": []}), 400, "VALIDATION_FAILED"
+    )
 
 
 def test_a_transaction_across_objects(owner):
@@ -350,7 +373,9 @@ def test_export_as_csv_json_and_xlsx(owner):
     assert rows[0] == ["Name", "Amount"]
     assert rows[1][0] == "'=1+1"
     assert len(rows) == 3
-    body = json.loads(b"".join(owner.get(f"{LEADS}/export", QUERY_STRING=f"{wanted}&format=json").streaming_content))
+    body = json.loads(
+        b"".join(owner.get(f"{LEADS}/export", QUERY_STRING=f"{wanted}&format=json").streaming_content)
+    )
     assert [record["name"] for record in body] == ["=1+1", "Second"]
     sheet = b"".join(owner.get(f"{LEADS}/export", QUERY_STRING=f"{wanted}&format=xlsx").streaming_content)
     cells = [[cell.value for cell in row] for row in load_workbook(io.BytesIO(sheet)).active.iter_rows()]
@@ -378,10 +403,8 @@ def test_an_export_that_cannot_be_meant_is_refused(owner, query, code):
 def test_an_export_is_in_the_ledger(owner):
     b"".join(owner.get(f"{LEADS}/export?limit=1").streaming_content)
     from apps.audit.queries import history
-    from apps.core.scope import tenant_scope
+    from apps.core.scope import platform_scope, tenant_scope
     from apps.tenants.queries import tenant_by_slug
-
-    from apps.core.scope import platform_scope
 
     with platform_scope("test"):
         ref = tenant_by_slug("acme").ref
@@ -401,11 +424,17 @@ def test_explain(owner, sales, people, lead):
     body = owner.post("/api/v1/security/explain", asked).json()
     assert body["allowed"] is False
     assert body["principal"]["permissionSets"] == ["member_default", "api_sales"]
-    own = owner.post("/api/v1/security/explain", {"object": "api_lead", "operation": "read", "recordId": lead["id"]})
+    own = owner.post(
+        "/api/v1/security/explain", {"object": "api_lead", "operation": "read", "recordId": lead["id"]}
+    )
     assert own.json()["allowed"] is True
     other = {"object": "api_lead", "operation": "read", "userId": str(people.users["owner@acme"].id)}
     assert sales.post("/api/v1/security/explain", other).status_code == 403
-    refused(owner.post("/api/v1/security/explain", {"object": "nope", "operation": "read"}), 404, "OBJECT_NOT_FOUND")
+    refused(
+        owner.post("/api/v1/security/explain", {"object": "nope", "operation": "read"}),
+        404,
+        "OBJECT_NOT_FOUND",
+    )
 
 
 def test_the_addresses_of_objectos(owner, lead):

@@ -23,7 +23,9 @@ class Echo(Door):
     """Tells who entered, where."""
 
     def get(self, call):
-        return answers.send({"tenant": current_tenant().slug, "actor": call.actor.id, "kind": call.actor.kind})
+        return answers.send(
+            {"tenant": current_tenant().slug, "actor": call.actor.id, "kind": call.actor.kind}
+        )
 
     def post(self, call):
         return answers.send({"got": call.body, "tenant": current_tenant().slug}, status=201)
@@ -159,7 +161,9 @@ def test_every_refusal_has_one_shape(owner):
 
 
 @here
-@pytest.mark.parametrize(("how", "code"), [("sql", "DATABASE_ERROR"), ("sql-real", "DATABASE_ERROR"), ("x", "INTERNAL_ERROR")])
+@pytest.mark.parametrize(
+    ("how", "code"), [("sql", "DATABASE_ERROR"), ("sql-real", "DATABASE_ERROR"), ("x", "INTERNAL_ERROR")]
+)
 def test_a_failure_tells_nothing(owner, how, code):
     answer = owner.get(f"/api/fails/{how}")
     error(answer, 500, code)
@@ -212,7 +216,10 @@ def test_an_allowed_site_may_call(owner, nobody):
         assert "Origin" in answer["Vary"]
         assert "Access-Control-Allow-Credentials" not in answer.headers
         asked = nobody.send(
-            "OPTIONS", "/api/echo", HTTP_ORIGIN="https://app.example", HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST"
+            "OPTIONS",
+            "/api/echo",
+            HTTP_ORIGIN="https://app.example",
+            HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST",
         )
         assert asked.status_code == 204
         assert "POST" in asked["Access-Control-Allow-Methods"]
@@ -222,7 +229,8 @@ def test_an_allowed_site_may_call(owner, nobody):
 
 @here
 def test_limits_are_told_and_kept(owner, monkeypatch):
-    monkeypatch.setattr(limits, "limiter", lambda shared=Limiter(None): shared)
+    fresh = Limiter(None)
+    monkeypatch.setattr(limits, "limiter", lambda: fresh)
     with override_settings(RATE_LIMIT_USER="3/m", RATE_LIMIT_IP="100/m"):
         answers_ = [owner.get("/api/echo") for _ in range(4)]
     assert [a.status_code for a in answers_] == [200, 200, 200, 429]
@@ -234,7 +242,8 @@ def test_limits_are_told_and_kept(owner, monkeypatch):
 
 @here
 def test_an_address_is_limited_before_it_is_known(nobody, monkeypatch):
-    monkeypatch.setattr(limits, "limiter", lambda shared=Limiter(None): shared)
+    fresh = Limiter(None)
+    monkeypatch.setattr(limits, "limiter", lambda: fresh)
     with override_settings(RATE_LIMIT_IP="2/m"):
         assert [nobody.get("/api/echo").status_code for _ in range(3)] == [401, 401, 429]
 

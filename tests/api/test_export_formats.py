@@ -20,8 +20,8 @@ ATTACKS = [
     "@SUM(A1)",
     "\t=1",
     "\r=1",
-    "=HYPERLINK(\"http://x\")",
-    "＝1+1",
+    '=HYPERLINK("http://x")',
+    "\uff1d1+1",
 ]
 
 

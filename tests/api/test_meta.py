@@ -9,7 +9,9 @@ META = "/api/v1/meta"
 def test_kinds(owner):
     body = owner.get(META).json()
     assert body["types"] == ["object", "view", "permission"]
-    assert {"type", "label", "filePatterns", "allowRuntimeCreate", "loadOrder", "domain"} <= set(body["entries"][0])
+    assert {"type", "label", "filePatterns", "allowRuntimeCreate", "loadOrder", "domain"} <= set(
+        body["entries"][0]
+    )
     assert owner.get(f"{META}/types").json() == body
 
 
@@ -76,7 +78,10 @@ def test_views_and_permission_sets_are_items(owner, sales):
 
 
 def test_labels(owner, sales):
-    assert {item["code"] for item in owner.get("/api/v1/i18n/locales").json()["data"]["locales"]} >= {"en", "de"}
+    assert {item["code"] for item in owner.get("/api/v1/i18n/locales").json()["data"]["locales"]} >= {
+        "en",
+        "de",
+    }
     labels = sales.get("/api/v1/i18n/labels/api_lead/de").json()["data"]["labels"]
     assert labels["name"] == {"label": "Name"}
     assert "secret" not in labels
@@ -134,7 +139,9 @@ def test_what_loses_data_needs_force(owner, probe):
 def test_an_old_version_is_refused(owner, probe):
     stale = owner.send("PUT", f"{META}/object/x_probe", PROBE, HTTP_IF_MATCH="sha256:old")
     assert (stale.status_code, stale.json()["code"]) == (409, "CONCURRENT_UPDATE")
-    assert owner.send("PUT", f"{META}/object/x_probe", PROBE, HTTP_IF_MATCH=probe["version"]).status_code == 200
+    assert (
+        owner.send("PUT", f"{META}/object/x_probe", PROBE, HTTP_IF_MATCH=probe["version"]).status_code == 200
+    )
 
 
 def test_what_get_answers_can_be_put_back(owner, probe):
@@ -145,7 +152,11 @@ def test_what_get_answers_can_be_put_back(owner, probe):
 
 
 def test_faults_come_all_at_once(owner):
-    body = {"name": "x_bad", "label": "Bad", "fields": {"a": {"type": "nothing"}, "b": {"type": "text", "what": 1}}}
+    body = {
+        "name": "x_bad",
+        "label": "Bad",
+        "fields": {"a": {"type": "nothing"}, "b": {"type": "text", "what": 1}},
+    }
     answer = owner.send("PUT", f"{META}/object/x_bad", body)
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_METADATA")
     paths = {issue["path"] for issue in answer.json()["issues"]}
@@ -179,6 +190,8 @@ def test_a_dropped_object_is_gone(owner):
 
 def test_a_retry_with_a_key_publishes_once(owner, probe):
     wider = PROBE | {"fields": PROBE["fields"] | {"extra": {"type": "text", "label": "Extra"}}}
-    answers = [owner.send("PUT", f"{META}/object/x_probe", wider, HTTP_IDEMPOTENCY_KEY="meta-1") for _ in range(2)]
+    answers = [
+        owner.send("PUT", f"{META}/object/x_probe", wider, HTTP_IDEMPOTENCY_KEY="meta-1") for _ in range(2)
+    ]
     assert answers[0].content == answers[1].content
     assert answers[1].json()["seq"] == probe["seq"] + 1

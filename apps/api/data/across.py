@@ -76,5 +76,7 @@ def _resolved(value: Any, ids: list[str]) -> Any:
         return value
     index = value[REF]
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(ids):
-        raise Invalid(f"$ref must be the index of an earlier operation, not {index!r}.", code="BATCH_UNRESOLVED_REF")
+        raise Invalid(
+            f"$ref must be the index of an earlier operation, not {index!r}.", code="BATCH_UNRESOLVED_REF"
+        )
     return ids[index]

@@ -32,7 +32,9 @@ class BulkDoor(Door):
 def keys_only(body: dict[str, Any], *allowed: str) -> None:
     """Refuse a body with other keys than these."""
     if unknown := sorted(set(body) - set(allowed)):
-        raise Invalid(f"Unknown key(s): {', '.join(key[:40] for key in unknown)}; allowed: {', '.join(allowed)}.")
+        raise Invalid(
+            f"Unknown key(s): {', '.join(key[:40] for key in unknown)}; allowed: {', '.join(allowed)}."
+        )
 
 
 def options_of(body: dict[str, Any]) -> dict[str, bool]:
@@ -40,7 +42,11 @@ def options_of(body: dict[str, Any]) -> dict[str, bool]:
     raw = body.get("options")
     if raw is None:
         return {}
-    if not isinstance(raw, dict) or set(raw) - set(OPTIONS) or not all(isinstance(v, bool) for v in raw.values()):
+    if (
+        not isinstance(raw, dict)
+        or set(raw) - set(OPTIONS)
+        or not all(isinstance(v, bool) for v in raw.values())
+    ):
         raise Invalid(f"options are {', '.join(OPTIONS)}, each true or false.")
     return {OPTIONS[name]: value for name, value in raw.items()}
 
@@ -143,9 +149,7 @@ class BatchDoor(BulkDoor):
         answer=ref("BatchAnswer"),
         body=shape(
             operation=OPERATION,
-            records=array(
-                shape(id=TEXT, data=OBJECT, externalId=TEXT, required=[]), maxItems=MOST
-            ),
+            records=array(shape(id=TEXT, data=OBJECT, externalId=TEXT, required=[]), maxItems=MOST),
             options=FLAGS,
             required=["operation", "records"],
         ),

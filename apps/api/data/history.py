@@ -33,7 +33,9 @@ class HistoryDoor(Door):
         "The history of a record",
         answer=shape(object=TEXT, id=TEXT, events=array(EVENT), nextCursor={"type": ["string", "null"]}),
         parameters=[
-            Parameter("limit", "Entries on a page.", {"type": "integer", "minimum": 1, "maximum": ledger.MOST}),
+            Parameter(
+                "limit", "Entries on a page.", {"type": "integer", "minimum": 1, "maximum": ledger.MOST}
+            ),
             Parameter("cursor", "`nextCursor` of the page before."),
         ],
         tag="data",
@@ -45,7 +47,9 @@ class HistoryDoor(Door):
         if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= ledger.MOST:
             raise Invalid(f"limit is a number from 1 to {ledger.MOST}.", code="INVALID_QUERY")
         page = ledger.browse(
-            ledger.Filters(target=f"{obj.name}:{found.id}"), cursor=call.params.get("cursor"), limit=int(limit)
+            ledger.Filters(target=f"{obj.name}:{found.id}"),
+            cursor=call.params.get("cursor"),
+            limit=int(limit),
         )
         readable = access_for(call.actor).readable(obj)
         events = [_wire(entry, readable) for entry in page.entries]

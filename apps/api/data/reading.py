@@ -15,7 +15,10 @@ from apps.objects.query import find, get
 
 LIMIT = {"type": "integer", "minimum": 0, "maximum": 1000}
 LIST_PARAMETERS = (
-    Parameter("filter", 'JSON: `{"field": {"$gte": 1}}` or `["field", ">=", 1]`; also `filters`, `where`, `$filter`.'),
+    Parameter(
+        "filter",
+        'JSON: `{"field": {"$gte": 1}}` or `["field", ">=", 1]`; also `filters`, `where`, `$filter`.',
+    ),
     Parameter("select", "Fields, separated by commas; also `fields`, `$select`."),
     Parameter("sort", "`-created_at,name`; also `orderBy`, `$orderby`."),
     Parameter("top", "Records on the page; also `limit`, `$top`.", LIMIT),

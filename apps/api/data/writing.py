@@ -14,9 +14,21 @@ from apps.core.errors import Invalid
 from apps.objects import records
 
 DROPPED_HEADER = "X-ObjectStack-Dropped-Fields"
-DROPPED = array(shape(object=TEXT, fields=array(TEXT), reason=TEXT, index={"type": "integer"}, required=["object", "fields", "reason"]))
-WRITTEN = shape(object=TEXT, id=TEXT, record=ref("Record"), droppedFields=DROPPED, required=["object", "id", "record"])
-IF_MATCH = Parameter("If-Match", "`updated_at` (or the version) of the copy that was changed.", place="header")
+DROPPED = array(
+    shape(
+        object=TEXT,
+        fields=array(TEXT),
+        reason=TEXT,
+        index={"type": "integer"},
+        required=["object", "fields", "reason"],
+    )
+)
+WRITTEN = shape(
+    object=TEXT, id=TEXT, record=ref("Record"), droppedFields=DROPPED, required=["object", "id", "record"]
+)
+IF_MATCH = Parameter(
+    "If-Match", "`updated_at` (or the version) of the copy that was changed.", place="header"
+)
 
 
 def expected_version(call: Call, body: dict[str, Any] | None = None) -> str | None:
@@ -25,7 +37,9 @@ def expected_version(call: Call, body: dict[str, Any] | None = None) -> str | No
     if sent is not None and not isinstance(sent, str | int):
         raise Invalid("expectedVersion is the updated_at (or the version) of the record.")
     header = call.header("If-Match")
-    found = header.strip().removeprefix("W/").strip('"') if header else (str(sent) if sent is not None else None)
+    found = (
+        header.strip().removeprefix("W/").strip('"') if header else (str(sent) if sent is not None else None)
+    )
     return None if found == "*" else found
 
 
@@ -64,7 +78,9 @@ class RecordDoor(Door):
         served_object(call, name, "update")
         changes = dict(call.mapping())
         version = expected_version(call, changes)
-        return written(records.update(name, record_id, changes, by=call.actor, tenant=call.tenant, if_match=version))
+        return written(
+            records.update(name, record_id, changes, by=call.actor, tenant=call.tenant, if_match=version)
+        )
 
     @describe(
         "Delete a record; it can be restored",
@@ -74,7 +90,9 @@ class RecordDoor(Door):
     )
     def delete(self, call: Call, name: str, record_id: str) -> HttpResponse:
         served_object(call, name, "delete")
-        gone = records.delete(name, record_id, by=call.actor, tenant=call.tenant, if_match=expected_version(call))
+        gone = records.delete(
+            name, record_id, by=call.actor, tenant=call.tenant, if_match=expected_version(call)
+        )
         return answers.send(gone.body())
 
 

@@ -7,7 +7,20 @@ from typing import Any
 import orjson
 
 LONGEST_CELL = 32_767  # Excel's limit
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "＝", "＋", "－", "＠")
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "|",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)  # the full-width ones too
 _HARMLESS = re.compile(r"[+\-]?[0-9][0-9 ().,/\-]*")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 

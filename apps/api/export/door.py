@@ -40,12 +40,18 @@ class ExportDoor(Door):
         answer={},
         parameters=[
             Parameter("format", "csv by default.", FORMAT),
-            Parameter("limit", f"At most {MOST:,} records.", {"type": "integer", "minimum": 1, "maximum": MOST}),
+            Parameter(
+                "limit", f"At most {MOST:,} records.", {"type": "integer", "minimum": 1, "maximum": MOST}
+            ),
             Parameter("filter", "JSON, as in a list."),
             Parameter("orderby", 'JSON: `{"name": "desc"}`.'),
             Parameter("select", "Fields, separated by commas; without it all readable ones."),
             Parameter("search", "Words that must occur."),
-            Parameter("header", "Whether the first line names the columns.", {"type": "string", "enum": ["true", "false"]}),
+            Parameter(
+                "header",
+                "Whether the first line names the columns.",
+                {"type": "string", "enum": ["true", "false"]},
+            ),
         ],
         media=MEDIA,
         tag="data",
@@ -83,7 +89,9 @@ class ExportDoor(Door):
 
 def _format(call: Call) -> Format:
     if unknown := sorted(set(call.params) - KEYS):
-        raise Invalid(f"Unknown parameter(s): {', '.join(item[:40] for item in unknown)}.", code="INVALID_QUERY")
+        raise Invalid(
+            f"Unknown parameter(s): {', '.join(item[:40] for item in unknown)}.", code="INVALID_QUERY"
+        )
     name = call.params.get("format", "csv")
     if name not in FORMATS:
         raise Invalid(f"format is one of {', '.join(sorted(FORMATS))}.", code="INVALID_QUERY")

@@ -17,12 +17,16 @@ from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import Access, access_for
 
-LANGUAGE = Parameter("Accept-Language", "Language of the labels.", {"type": "string", "maxLength": 200}, "header")
+LANGUAGE = Parameter(
+    "Accept-Language", "Language of the labels.", {"type": "string", "maxLength": 200}, "header"
+)
 
 
 def locale_of(call: Call) -> str | None:
     """Return the caller's first language, lower case, or None."""
-    wanted = [code for code, weight in parse_accept_lang_header(call.header("Accept-Language") or "") if weight > 0]
+    wanted = [
+        code for code, weight in parse_accept_lang_header(call.header("Accept-Language") or "") if weight > 0
+    ]
     return wanted[0] if wanted and wanted[0] != "*" else None
 
 
@@ -39,7 +43,10 @@ def with_etag(call: Call, content: bytes) -> HttpResponse:
 class TypesDoor(Door):
     """`GET /meta` and `/meta/types`."""
 
-    @describe("The kinds of metadata this installation holds", answer=shape(types=array(TEXT), entries=array(OBJECT)))
+    @describe(
+        "The kinds of metadata this installation holds",
+        answer=shape(types=array(TEXT), entries=array(OBJECT)),
+    )
     def get(self, call: Call) -> HttpResponse:
         entries = [source.entry() for source in sources.SOURCES.values()]
         return answers.send({"types": list(sources.SOURCES), "entries": entries})
@@ -67,7 +74,9 @@ class ItemDoor(Door):
 
     @describe(
         "One item",
-        answer=shape(type=TEXT, name=TEXT, item=OBJECT, sortability=OBJECT, required=["type", "name", "item"]),
+        answer=shape(
+            type=TEXT, name=TEXT, item=OBJECT, sortability=OBJECT, required=["type", "name", "item"]
+        ),
         answers={304: None},
         parameters=[LANGUAGE, Parameter("If-None-Match", "The ETag of the copy at hand.", place="header")],
     )
@@ -115,7 +124,9 @@ def visible_object(name: str, access: Access) -> ObjectDef:
     """Return an object the caller may read; 404 OBJECT_NOT_FOUND for the others."""
     obj = catalog().find(name)
     if obj is None or not (access.can("read", obj) or access.has_system("manage_metadata")):
-        raise NotFound(f"Object {name[:80]!r} is not registered.", code="OBJECT_NOT_FOUND", details={"object": name[:80]})
+        raise NotFound(
+            f"Object {name[:80]!r} is not registered.", code="OBJECT_NOT_FOUND", details={"object": name[:80]}
+        )
     return obj
 
 

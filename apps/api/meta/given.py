@@ -49,5 +49,9 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in part.items():
         said = value not in ("", [], {}, None) and not (key in TRUE_BY_DEFAULT and value is True)
         if said and key not in ONLY_ANSWERED_OF_PARTS and (value is not False or key in TRUE_BY_DEFAULT):
-            made[key] = [_part(item) if isinstance(item, Mapping) else item for item in value] if key == "options" else value
+            made[key] = (
+                [_part(item) if isinstance(item, Mapping) else item for item in value]
+                if key == "options"
+                else value
+            )
     return made

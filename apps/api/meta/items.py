@@ -26,10 +26,16 @@ def object_item(obj: ObjectDef, readable: Collection[str], locale: str | None) -
 
 def sortability(obj: ObjectDef, readable: Collection[str]) -> dict[str, Any]:
     """Return which of the readable fields a query may sort by."""
-    return {"fields": {name: {"sortable": _sorts(obj.all_fields[name])} for name in obj.all_fields if name in readable}}
+    return {
+        "fields": {
+            name: {"sortable": _sorts(obj.all_fields[name])} for name in obj.all_fields if name in readable
+        }
+    }
 
 
-def list_config(obj: ObjectDef, view: ListView, readable: Collection[str], locale: str | None) -> dict[str, Any]:
+def list_config(
+    obj: ObjectDef, view: ListView, readable: Collection[str], locale: str | None
+) -> dict[str, Any]:
     """Return a list view: columns with labels, order, filter."""
     return {
         "type": "grid",
@@ -60,7 +66,9 @@ def form_config(
     return {"type": "simple", "sections": sections}
 
 
-def _form_field(obj: ObjectDef, field: FieldDef, editable: Collection[str], locale: str | None) -> dict[str, Any]:
+def _form_field(
+    obj: ObjectDef, field: FieldDef, editable: Collection[str], locale: str | None
+) -> dict[str, Any]:
     return {
         "field": field.name,
         "label": obj.field_label(field.name, locale),

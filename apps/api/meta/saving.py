@@ -46,7 +46,11 @@ class ObjectItemDoor(Door):
         answer=OBJECT,
         body=OBJECT,
         parameters=[
-            Parameter("mode", "`plan` shows what would happen, `draft` only keeps it.", {"type": "string", "enum": [*MODES]}),
+            Parameter(
+                "mode",
+                "`plan` shows what would happen, `draft` only keeps it.",
+                {"type": "string", "enum": [*MODES]},
+            ),
             Parameter("force", "Allow a change that loses data.", FLAG),
             Parameter("package", "Refused: modules are changed where they come from."),
             Parameter("If-Match", "`version` of the definition that was changed.", place="header"),
@@ -65,21 +69,29 @@ class ObjectItemDoor(Door):
         obj = load_body(body)
         if mode == "plan":
             plan = publish.plan_objects([obj])
-            return answers.send({"success": True, "state": "planned", "version": obj.checksum, "plan": plan.as_dict()})
+            return answers.send(
+                {"success": True, "state": "planned", "version": obj.checksum, "plan": plan.as_dict()}
+            )
         if mode == "draft":
             draft = publish.save_draft(body, by=call.actor)
             return answers.send(_saved(name, draft.checksum, draft.version, "draft"))
-        made = publish.publish_objects([obj], by=call.actor, allow_destructive=call.params.get("force") == "true")
+        made = publish.publish_objects(
+            [obj], by=call.actor, allow_destructive=call.params.get("force") == "true"
+        )
         now = catalog().object(name)
         answer = _saved(name, now.checksum, now.version, "active")
         return answers.send(answer | {"plan": made.plan.as_dict()})
 
     @describe(
         "Drop an object and its records",
-        answer=shape(success={"const": True}, reset={"type": "boolean"}, seq={"type": "integer"}, message=TEXT),
+        answer=shape(
+            success={"const": True}, reset={"type": "boolean"}, seq={"type": "integer"}, message=TEXT
+        ),
         parameters=[
             Parameter("force", "Needed while there are records: they are lost.", FLAG),
-            Parameter("state", "`draft` drops the draft only.", {"type": "string", "enum": ["active", "draft"]}),
+            Parameter(
+                "state", "`draft` drops the draft only.", {"type": "string", "enum": ["active", "draft"]}
+            ),
         ],
         tag="meta",
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.api.meta.items import object_item, sortability, list_config
+from apps.api.meta.items import list_config, object_item, sortability
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import Access
@@ -80,7 +80,7 @@ def _views(access: Access, locale: str | None) -> list[dict[str, Any]]:
     return found
 
 
-def _sets(access: Access, locale: str | None) -> list[dict[str, Any]]:  # noqa: ARG001 - one signature for all
+def _sets(access: Access, locale: str | None) -> list[dict[str, Any]]:
     held = {item.name for item in access.grants.sets}
     everything = access.has_system("manage_permissions")
     return [

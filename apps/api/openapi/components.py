@@ -64,7 +64,9 @@ QUERY = shape(
     count=FLAG,
     required=[],
 )
-ITEM_ERROR = shape(code=TEXT, message=TEXT, httpStatus={"type": "integer"}, required=["code", "message"], extra=True)
+ITEM_ERROR = shape(
+    code=TEXT, message=TEXT, httpStatus={"type": "integer"}, required=["code", "message"], extra=True
+)
 BATCH_ANSWER = shape(
     success=FLAG,
     operation={"type": "string", "enum": ["create", "update", "upsert", "delete"]},
@@ -116,6 +118,15 @@ def schemas() -> dict[str, Any]:
 
 
 SECURITY = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "Token of a session, or an access token (JWT)."},
-    "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "`osk_…`, made in the settings."},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Token of a session, or an access token (JWT).",
+    },
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-api-key",
+        "description": "`osk_…`, made in the settings.",
+    },
 }

@@ -23,10 +23,15 @@ def general(version: str) -> dict[str, Any]:
     """Return the document for nobody in particular: `{object}` stays a parameter."""
     generator = SchemaGenerator(urlconf=URLS)
     paths = generator.parse(None, public=True)
-    records = {name: OBJECT for name in ("Record", "RecordCreate", "RecordUpdate")}
+    records = dict.fromkeys(("Record", "RecordCreate", "RecordUpdate"), OBJECT)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "AI-BOS", "version": version, "description": DESCRIPTION, "license": {"name": "MIT"}},
+        "info": {
+            "title": "AI-BOS",
+            "version": version,
+            "description": DESCRIPTION,
+            "license": {"name": "MIT"},
+        },
         "paths": paths,
         "components": {"schemas": {**schemas(), **records}, "securitySchemes": SECURITY},
     }

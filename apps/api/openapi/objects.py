@@ -13,7 +13,9 @@ GENERIC = "/api/v1/data/{name}"
 TEXTS = {"email": {"format": "email"}, "url": {"format": "uri"}, "textarea": {}, "text": {}, "phone": {}}
 NUMBERS = frozenset({"number", "currency", "percent"})
 LINKS = frozenset({"lookup", "master_detail", "user"})
+CHOICES = frozenset({"select", "multiselect"})
 PLAIN: Mapping[str, Mapping[str, Any]] = {
+    "json": {},
     "id": {"type": "string", "format": "uuid"},
     "integer": {"type": "integer"},
     "boolean": {"type": "boolean"},
@@ -40,22 +42,20 @@ def _plain(field: FieldDef, *, writing: bool) -> Mapping[str, Any]:
     if field.type in PLAIN:
         return PLAIN[field.type]
     if field.type in NUMBERS:
-        return {"type": "number"} | ({} if not writing else _bounds(field))
-    if field.type == "json":
-        return {}
-    if field.type == "multiselect" or (field.type == "select" and field.multiple):
-        return {"type": "array", "items": {"type": "string", "enum": list(field.option_values)}}
-    if field.type == "select":
-        return {"type": "string", "enum": list(field.option_values)}
+        return {"type": "number"} | (_bounds(field) if writing else {})
+    if field.type in CHOICES:
+        one = {"type": "string", "enum": list(field.option_values)}
+        return {"type": "array", "items": one} if field.multiple or field.type == "multiselect" else one
     if field.type in LINKS:
         link = {"type": "string", "format": "uuid"}
-        if writing:
-            return link
-        return {"anyOf": [link, {"type": "object", "description": "The record itself, when expanded."}]}
-    text = {"type": "string"} | TEXTS.get(field.type, {})
-    if writing and field.max_length:
-        text["maxLength"] = field.max_length
-    return text if writing else {"type": "string"}
+        record = {"type": "object", "description": "The record itself, when expanded."}
+        return link if writing else {"anyOf": [link, record]}
+    return _text(field) if writing else {"type": "string"}
+
+
+def _text(field: FieldDef) -> dict[str, Any]:
+    limit = {"maxLength": field.max_length} if field.max_length else {}
+    return {"type": "string"} | TEXTS.get(field.type, {}) | limit
 
 
 def _bounds(field: FieldDef) -> dict[str, Any]:
@@ -79,7 +79,9 @@ def input_schema(obj: ObjectDef, access: Access, *, creating: bool) -> dict[str,
         "properties": {n: value_schema(f, writing=True) for n, f in fields.items()},
         "additionalProperties": False,
     }
-    needed = [n for n, f in fields.items() if f.required and f.default_value is None and f.type != "autonumber"]
+    needed = [
+        n for n, f in fields.items() if f.required and f.default_value is None and f.type != "autonumber"
+    ]
     return made | ({"required": needed} if creating and needed else {})
 
 

@@ -9,7 +9,7 @@ from drf_spectacular.openapi import AutoSchema
 from apps.api.contract import OBJECT, Operation, Parameter, describe, ref
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-ALWAYS = (400, 429, 500, 503)
+ALWAYS = (400, 404, 429, 500, 503)  # 404: a host that no tenant has
 KNOWN = (401, 403)
 WITH_BODY = (413, 415)
 OF_WRITES = (409, 422)
@@ -48,7 +48,7 @@ def operation_of(door: Any, told: Operation, path: str, method: str) -> dict[str
         "operationId": operation_id(path, method),
         "summary": told.summary,
         "tags": [told.tag or tag_of(path)],
-        "responses": _responses(door, told, path, method),
+        "responses": _responses(door, told, method),
     }
     parameters = [_path_parameter(name) for name in re.findall(r"\{(\w+)\}", path)]
     parameters += [_parameter(item) for item in told.parameters]
@@ -76,17 +76,13 @@ def tag_of(path: str) -> str:
     return words[0] if words else "discovery"
 
 
-def _responses(door: Any, told: Operation, path: str, method: str) -> dict[str, Any]:
+def _responses(door: Any, told: Operation, method: str) -> dict[str, Any]:
     made = {str(status): _answer(status, schema, told.media) for status, schema in told.answers.items()}
     refused = {*ALWAYS, *told.errors}
     if door.identifies:
         refused |= set(KNOWN)
-    if "{" in path:
-        refused.add(404)
     if method in WRITES:
-        refused |= set(OF_WRITES)
-    if method in WRITES:
-        refused |= set(WITH_BODY)
+        refused |= {*OF_WRITES, *WITH_BODY}
     for status in sorted(refused):
         made.setdefault(str(status), refusal(status))
     return made
