@@ -70,7 +70,11 @@ def conflict_page(
 
 
 def _ids(definition: ObjectDef, texts: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in texts.items() if text and (definition.fields[name].reference or definition.fields[name].type == "user")}
+    return {
+        name: text
+        for name, text in texts.items()
+        if text and (definition.fields[name].reference or definition.fields[name].type == "user")
+    }
 
 
 def _shown(value: Any, name: str, definition: ObjectDef, names: show.Names) -> SafeString:

@@ -11,9 +11,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import translation
 
-from apps.portal import branding, navigation, preferences
+from apps.portal import branding, preferences
 from apps.portal.marks import initials
 from apps.portal.models import Preference
+from apps.portal.navigation import Group, Item, groups
 
 THEME_COOKIE = "aibos_theme"
 PRODUCT = "AI-BOS"
@@ -44,7 +45,9 @@ class PortalContext:
             return BrandView(PRODUCT, "A", "", "")
         color = self._tenant.brand_color
         css_url = reverse("portal:brand-css", args=[color.lstrip("#")]) if branding.COLOR.match(color) else ""
-        logo = reverse("portal:logo", args=[self._tenant.logo.rsplit("/", 1)[-1]]) if self._tenant.logo else ""
+        logo = (
+            reverse("portal:logo", args=[self._tenant.logo.rsplit("/", 1)[-1]]) if self._tenant.logo else ""
+        )
         return BrandView(self._tenant.name, initials(self._tenant.name), logo, css_url)
 
     @cached_property
@@ -54,12 +57,12 @@ class PortalContext:
         return {"name": user.label if user else "", "email": user.email if user else ""}
 
     @cached_property
-    def navigation(self) -> list[navigation.Group]:
+    def navigation(self) -> list[Group]:
         """The installed modules with the objects that the member may read."""
-        return navigation.groups(self._request.actor) if self._identity else []  # type: ignore[attr-defined]
+        return groups(self._request.actor) if self._identity else []  # type: ignore[attr-defined]
 
     @cached_property
-    def creatable(self) -> list[navigation.Item]:
+    def creatable(self) -> list[Item]:
         """The objects of which the member may create records."""
         return [item for group in self.navigation for item in group.items if item.can_create]
 
@@ -79,7 +82,7 @@ class PortalContext:
 
     @property
     def density(self) -> str:
-        """normal or compact."""
+        """How close the rows stand: normal or compact."""
         return self._preference.density if self._preference else Preference.Density.NORMAL
 
     @property
@@ -94,13 +97,15 @@ class PortalContext:
 
     @property
     def direction(self) -> str:
-        """ltr or rtl."""
+        """How the language is written: ltr or rtl."""
         return "rtl" if translation.get_language_bidi() else "ltr"
 
     @property
     def languages(self) -> list[tuple[str, str]]:
         """Each shipped language with its own name."""
-        return [(code, translation.get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES]
+        return [
+            (code, translation.get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES
+        ]
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:

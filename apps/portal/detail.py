@@ -55,7 +55,9 @@ class Related:
     total: str
 
 
-def sections(definition: ObjectDef, record: Mapping[str, Any], access: Access, names: show.Names) -> list[Section]:
+def sections(
+    definition: ObjectDef, record: Mapping[str, Any], access: Access, names: show.Names
+) -> list[Section]:
     """Return the readable fields by their groups."""
     readable, locale, made = access.readable(definition), show.locale(), []
     for group, fields in definition.sections():
@@ -82,7 +84,9 @@ def related_lists(definition: ObjectDef, record_id: UUID, *, by: Actor) -> list[
             continue
         condition = Condition(0, field.name, "is", str(record_id))
         columns = tuple(
-            name for name in other.default_view.columns if name in access.readable(other) and name != field.name
+            name
+            for name in other.default_view.columns
+            if name in access.readable(other) and name != field.name
         )[:MOST_COLUMNS]
         columns = columns or tuple(addresses.choices(other, access.readable(other))[:1])
         address = addresses.ListAddress(columns, (("updated_at", True),), (condition,), size=SHOWN)
@@ -98,7 +102,9 @@ def related_lists(definition: ObjectDef, record_id: UUID, *, by: Actor) -> list[
                 rows=listing.rows(found.rows, address, other, names),
                 more_href=path + "?" + urlencode({"f": condition.encoded()}),
                 new_href=f"{new}?{urlencode({field.name: str(record_id)})}" if new else "",
-                total=show.number(found.total) + ("+" if found.capped else "") if found.total is not None else "",
+                total=show.number(found.total) + ("+" if found.capped else "")
+                if found.total is not None
+                else "",
             )
         )
     return made

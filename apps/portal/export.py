@@ -8,7 +8,7 @@ from decimal import Decimal
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from openpyxl import Workbook
@@ -34,7 +34,7 @@ CONTENT_TYPES = {
 }
 
 
-def response(definition: ObjectDef, address: ListAddress, form: str, *, by: Actor) -> HttpResponse:
+def response(definition: ObjectDef, address: ListAddress, form: str, *, by: Actor) -> FileResponse:
     """Return the file as an attachment; raises `Invalid` for an unknown format or too many rows."""
     if form not in CONTENT_TYPES:
         raise Invalid(_("Choose CSV or Excel."), code="INVALID_REQUEST")
@@ -65,7 +65,10 @@ def rows(definition: ObjectDef, address: ListAddress, *, by: Actor) -> Iterator[
         if not cursor:
             return
         if sent >= MOST_ROWS:
-            raise Invalid(_("A file holds at most 100,000 records. Narrow the list with a filter."), code="INVALID_REQUEST")
+            raise Invalid(
+                _("A file holds at most 100,000 records. Narrow the list with a filter."),
+                code="INVALID_REQUEST",
+            )
 
 
 def _value(value: Any, name: str, definition: ObjectDef, names: show.Names) -> Any:

@@ -112,7 +112,9 @@ def sections(
             if f.name in allowed
         ]
         if inputs:
-            found.append(Section(definition.group_label(group.key, show.locale()) if group.key else "", inputs))
+            found.append(
+                Section(definition.group_label(group.key, show.locale()) if group.key else "", inputs)
+            )
     return found
 
 
@@ -120,7 +122,10 @@ def _input(
     f: FieldDef, definition: ObjectDef, value: str, error: str, names: show.Names, members: Mapping[str, str]
 ) -> Input:
     kind, locale = kind_of(f), show.locale()
-    unit = {"currency": show.SYMBOLS.get(f.currency or names.currency, f.currency or names.currency), "percent": "%"}
+    unit = {
+        "currency": show.SYMBOLS.get(f.currency or names.currency, f.currency or names.currency),
+        "percent": "%",
+    }
     title = names.records.get((f.reference, value), "") if f.reference else ""
     return Input(
         name=f.name,
@@ -140,13 +145,16 @@ def _input(
     )
 
 
-def _choices(f: FieldDef, definition: ObjectDef, value: str, members: Mapping[str, str]) -> tuple[Choice, ...]:
+def _choices(
+    f: FieldDef, definition: ObjectDef, value: str, members: Mapping[str, str]
+) -> tuple[Choice, ...]:
     widget = kind_of(f).widget
     if widget in ("select", "multiselect"):
         chosen = value.split(";")
         locale = show.locale()
         return tuple(
-            Choice(o.value, definition.option_label(f.name, o.value, locale), o.value in chosen) for o in f.options
+            Choice(o.value, definition.option_label(f.name, o.value, locale), o.value in chosen)
+            for o in f.options
         )
     if widget == "user":
         return tuple(Choice(key, name, key == value) for key, name in members.items())
@@ -179,7 +187,11 @@ def posted(definition: ObjectDef, editable: frozenset[str], post: QueryDict) -> 
         if widget == "multiselect":
             texts[f.name] = ";".join(post.getlist(f.name))
         elif f.name in post or widget == "checkbox":
-            texts[f.name] = post.get(f.name, "").strip() if widget != "textarea" else post.get(f.name, "").replace("\r\n", "\n")
+            texts[f.name] = (
+                post.get(f.name, "").strip()
+                if widget != "textarea"
+                else post.get(f.name, "").replace("\r\n", "\n")
+            )
     return texts
 
 
@@ -203,7 +215,9 @@ def zone() -> dt.tzinfo:
 def changed(definition: ObjectDef, texts: Mapping[str, str], original: Mapping[str, str]) -> dict[str, Any]:
     """Return the values of those inputs whose text differs from what the form showed at first."""
     return {
-        name: raw(definition.fields[name], text) for name, text in texts.items() if text != original.get(name, "")
+        name: raw(definition.fields[name], text)
+        for name, text in texts.items()
+        if text != original.get(name, "")
     }
 
 
@@ -211,7 +225,7 @@ def original(definition: ObjectDef, post: QueryDict) -> dict[str, str]:
     """Return the texts that the form showed at first, as it sent them back; empty when it did not."""
     start = len(ORIGINAL_PREFIX)
     sent = {key[start:]: value for key, value in post.items() if key.startswith(ORIGINAL_PREFIX)}
-    return {name: text.replace("\r\n", "\n") for name, text in sent.items() if name in definition.fields}
+    return {name: str(text).replace("\r\n", "\n") for name, text in sent.items() if name in definition.fields}
 
 
 def fresh(definition: ObjectDef, by: Actor) -> dict[str, str]:
@@ -225,7 +239,9 @@ def fresh(definition: ObjectDef, by: Actor) -> dict[str, str]:
     return found
 
 
-def looked_up(definition: ObjectDef, post: QueryDict, texts: Mapping[str, str], *, by: Actor) -> dict[str, str]:
+def looked_up(
+    definition: ObjectDef, post: QueryDict, texts: Mapping[str, str], *, by: Actor
+) -> dict[str, str]:
     """Return ids for look-up fields in which only a text was typed (a browser without scripts).
 
     Raises `Invalid` when the text is the exact name of no record, or of several.
@@ -235,12 +251,18 @@ def looked_up(definition: ObjectDef, post: QueryDict, texts: Mapping[str, str], 
         typed = post.get(f.name + TEXT_SUFFIX, "").strip()
         if not f.reference or texts[f.name] or not typed:
             continue
-        hits = [key for key, title in records.search(catalog().object(f.reference), typed, by=by, limit=20) if title == typed]
+        hits = [
+            key
+            for key, title in records.search(catalog().object(f.reference), typed, by=by, limit=20)
+            if title == typed
+        ]
         if len(hits) == 1:
             found[f.name] = hits[0]
         else:
             message = _("Choose one from the list, or type its exact name.")
-            errors.append(FieldError(f.name, "reference_ambiguous" if hits else "reference_not_found", message))
+            errors.append(
+                FieldError(f.name, "reference_ambiguous" if hits else "reference_not_found", message)
+            )
     if errors:
         raise Invalid(_("Some look-ups name no single record."), errors)
     return found
@@ -250,5 +272,7 @@ def sentences(errors: list[FieldError]) -> dict[str, str]:
     """Return one sentence per field; several errors of a field stand behind each other."""
     found: dict[str, str] = {}
     for error in errors:
-        found[error.field] = f"{found[error.field]} {error.message}" if error.field in found else error.message
+        found[error.field] = (
+            f"{found[error.field]} {error.message}" if error.field in found else error.message
+        )
     return found

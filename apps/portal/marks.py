@@ -38,4 +38,6 @@ def avatar(name: str, size: str = "") -> SafeString:
     """Return a round mark with initials; `size` is s, l or empty."""
     tint = crc32((name or "").encode()) % TINTS
     more = f" ab-avatar-{size}" if size else ""
-    return format_html('<span class="ab-avatar{} ab-tint-{}" aria-hidden="true">{}</span>', more, tint, initials(name))
+    return format_html(
+        '<span class="ab-avatar{} ab-tint-{}" aria-hidden="true">{}</span>', more, tint, initials(name)
+    )

@@ -5,7 +5,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.utils import timezone, translation
+from django.utils.translation import trans_real
 
 COOKIE = "aibos_language"
 ZONES = frozenset(available_timezones())
@@ -46,7 +48,7 @@ def zone_for(request: HttpRequest) -> ZoneInfo:
 
 def _accepted(request: HttpRequest) -> str | None:
     header = request.META.get("HTTP_ACCEPT_LANGUAGE", "")
-    for code, _quality in translation.trans_real.parse_accept_lang_header(header):
+    for code, _quality in trans_real.parse_accept_lang_header(header):
         found = supported(code)
         if found:
             return found
@@ -65,7 +67,7 @@ class LocaleMiddleware:
         with translation.override(language), timezone.override(zone_for(request)):
             request.LANGUAGE_CODE = language
             response = self.get_response(request)
-            if hasattr(response, "render") and not response.is_rendered:
+            if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
                 response.render()
         if response.headers.get("Content-Type", "").startswith("text/html"):
             response.headers.setdefault("Content-Language", language)

@@ -28,7 +28,13 @@ class Installed:
 def overview() -> list[Installed]:
     """Return the installed modules by name."""
     return [
-        Installed(m.module, m.name or label_of(m.module), m.version, str(m.manifest.get("description", "")), m.installed_at)
+        Installed(
+            m.module,
+            m.name or label_of(m.module),
+            m.version,
+            str(m.manifest.get("description", "")),
+            m.installed_at,
+        )
         for m in Installation.objects.order_by("name")
     ]
 

@@ -10,7 +10,13 @@ from apps.objects.definitions import ObjectDef
 from apps.permissions.access import access_for
 from apps.portal import modules, show
 
-ICONS = {"user": "user", "users": "users", "building": "building", "briefcase": "briefcase", "target": "target-arrow"}
+ICONS = {
+    "user": "user",
+    "users": "users",
+    "building": "building",
+    "briefcase": "briefcase",
+    "target": "target-arrow",
+}
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,17 @@ def change(
         raise PermissionDenied
     found = of(by.user_id)
     wishes = {"theme": theme, "density": density, "page_size": page_size}
-    allowed = {"theme": Preference.Theme.values, "density": Preference.Density.values, "page_size": PAGE_SIZES}
+    allowed = {
+        "theme": Preference.Theme.values,
+        "density": Preference.Density.values,
+        "page_size": PAGE_SIZES,
+    }
     wrong = [name for name, value in wishes.items() if value is not None and value not in allowed[name]]
     if wrong:
-        raise Invalid("Choose one of the options.", [FieldError(n, "invalid_option", "Choose an option.") for n in wrong])
+        raise Invalid(
+            "Choose one of the options.",
+            [FieldError(n, "invalid_option", "Choose an option.") for n in wrong],
+        )
     for name, value in wishes.items():
         if value is not None:
             setattr(found, name, value)

@@ -59,7 +59,11 @@ def titles(name: str, ids: Iterable[str], *, by: Actor) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     for start in range(0, len(wanted), MANY):
-        body = {"fields": _title_fields(definition, by), "where": {"id": {"$in": wanted[start : start + MANY]}}, "limit": MANY}
+        body = {
+            "fields": _title_fields(definition, by),
+            "where": {"id": {"$in": wanted[start : start + MANY]}},
+            "limit": MANY,
+        }
         found |= {str(row["id"]): title_of(definition, row) for row in find(definition, body, by=by).rows}
     return found
 
@@ -100,7 +104,11 @@ def names_for(
             users |= values
     return show.Names(
         members=people(users),
-        records={(obj, key): title for obj, ids in references.items() for key, title in titles(obj, ids, by=by).items()},
+        records={
+            (obj, key): title
+            for obj, ids in references.items()
+            for key, title in titles(obj, ids, by=by).items()
+        },
         currency=currency(),
     )
 

@@ -34,7 +34,11 @@ class ViewChoice:
 def visible(object_name: str, user_id: UUID) -> list[ViewChoice]:
     """Return the member's own views of a list and the shared ones, by name."""
     rows = SavedView.objects.filter(Q(user_id=user_id) | Q(shared=True), object_name=object_name)
-    default = DefaultView.objects.filter(user_id=user_id, object_name=object_name).values_list("view_id", flat=True).first()
+    default = (
+        DefaultView.objects.filter(user_id=user_id, object_name=object_name)
+        .values_list("view_id", flat=True)
+        .first()
+    )
     return [
         ViewChoice(str(v.id), v.name, v.shared, v.user_id == user_id, v.id == default, v.query)
         for v in sorted(rows, key=lambda v: v.name.casefold())
@@ -78,7 +82,12 @@ def delete(*, view_id: UUID, by: Actor) -> None:
         raise NotFound(_("There is no such view."))
     if view.user_id != by.user_id and not access_for(by).has_system("manage_settings"):
         raise PermissionDenied(_("Only who made a view, or an administrator, may delete it."))
-    ledger.record("view.deleted", by=by, target=f"view:{view.id}", before={"name": view.name, "object": view.object_name})
+    ledger.record(
+        "view.deleted",
+        by=by,
+        target=f"view:{view.id}",
+        before={"name": view.name, "object": view.object_name},
+    )
     view.delete()
 
 
@@ -89,14 +98,18 @@ def open_with(*, view_id: UUID | None, object_name: str, by: Actor) -> None:
     if view_id is None:
         DefaultView.objects.filter(user_id=user_id, object_name=object_name).delete()
         return
-    view = SavedView.objects.filter(Q(user_id=user_id) | Q(shared=True), pk=view_id, object_name=object_name).first()
+    view = SavedView.objects.filter(
+        Q(user_id=user_id) | Q(shared=True), pk=view_id, object_name=object_name
+    ).first()
     if view is None:
         raise NotFound(_("There is no such view."))
     _open_with(view, user_id)
 
 
 def _open_with(view: SavedView, user_id: UUID) -> None:
-    DefaultView.objects.update_or_create(user_id=user_id, object_name=view.object_name, defaults={"view": view})
+    DefaultView.objects.update_or_create(
+        user_id=user_id, object_name=view.object_name, defaults={"view": view}
+    )
 
 
 def _member(by: Actor, object_name: str) -> UUID:

@@ -71,7 +71,11 @@ def entry(found: LedgerEntry, catalog: Catalog) -> Sentence:
     icon, word = VERBS.get(verb, ("activity", verb.replace("_", " ")))
     kind, _colon, key = (found.target or "").partition(":")
     definition = catalog.find(kind) or catalog.find(subject)
-    noun = definition.label_for(show.locale()) if definition else str(NOUNS.get(subject, subject.replace("_", " ")))
+    noun = (
+        definition.label_for(show.locale())
+        if definition
+        else str(NOUNS.get(subject, subject.replace("_", " ")))
+    )
     href = reverse("portal:record", args=[kind, key]) if definition and key and verb != "purged" else ""
     return Sentence(
         id=str(found.id),

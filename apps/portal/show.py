@@ -28,7 +28,8 @@ NAMED_TONES = {
     "purple": "violet", "violet": "violet", "indigo": "violet",
 }  # fmt: skip
 NUMERIC_CELLS = frozenset({"number", "currency", "percent"})
-NOTHING = format_html('<span class="ab-none" aria-label="{}">–</span>', "")
+DASH = "\u2013"
+NOTHING = format_html('<span class="ab-none" aria-hidden="true">{}</span>', DASH)
 
 
 @dataclass
@@ -97,7 +98,12 @@ def when(value: str | dt.datetime) -> SafeString:
     """Return an instant as a `time` element in the reader's zone."""
     local = moment(value)
     shown = formats.date_format(local, "SHORT_DATETIME_FORMAT" if locale() != "en" else "M j, Y, H:i")
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S %Z"), shown)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        local.isoformat(),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        shown,
+    )
 
 
 def day(value: str | dt.date) -> SafeString:
@@ -116,7 +122,9 @@ def _lookup(value: Any, f: FieldDef, _d: ObjectDef, names: Names) -> SafeString:
     title = names.records.get((f.reference or "", str(value)))
     if title is None:
         return format_html('<span class="ab-none">{}</span>', _("not visible to you"))
-    return format_html('<a href="{}">{}</a>', reverse("portal:record", args=[f.reference, value]), title or _("Untitled"))
+    return format_html(
+        '<a href="{}">{}</a>', reverse("portal:record", args=[f.reference, value]), title or _("Untitled")
+    )
 
 
 def _yes_no(value: Any, *_rest: Any) -> SafeString:
@@ -129,7 +137,10 @@ def _long(value: Any, *_rest: Any) -> SafeString:
 
 
 def _json(value: Any, *_rest: Any) -> SafeString:
-    return format_html('<pre class="ab-json" tabindex="0">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    return format_html(
+        '<pre class="ab-json" tabindex="0">{}</pre>',
+        json.dumps(value, indent=2, ensure_ascii=False, default=str),
+    )
 
 
 def _badges(value: Any, f: FieldDef, d: ObjectDef, _names: Names) -> SafeString:
@@ -146,7 +157,9 @@ def _currency(value: Any, f: FieldDef, _d: ObjectDef, names: Names) -> SafeStrin
 
 def _url(value: Any, *_rest: Any) -> SafeString:
     shown = str(value).removeprefix("https://").removeprefix("http://").rstrip("/")
-    return format_html('<a href="{}" rel="noopener noreferrer nofollow" target="_blank" dir="ltr">{}</a>', value, shown)
+    return format_html(
+        '<a href="{}" rel="noopener noreferrer nofollow" target="_blank" dir="ltr">{}</a>', value, shown
+    )
 
 
 CELLS: dict[str, Callable[..., SafeString]] = {
@@ -176,21 +189,20 @@ def cell(value: Any, field_: FieldDef, definition: ObjectDef, names: Names) -> S
     return show(value, field_, definition, names) if show else format_html("{}", value)
 
 
+PLAIN: dict[str, Callable[..., str]] = {
+    "badge": lambda v, f, d, _n: d.option_label(f.name, v, locale()),
+    "badges": lambda v, f, d, _n: ", ".join(d.option_label(f.name, item, locale()) for item in v),
+    "lookup": lambda v, f, _d, names: names.records.get((f.reference or "", str(v)), ""),
+    "user": lambda v, _f, _d, names: names.members.get(str(v), ""),
+    "boolean": lambda v, *_rest: _("Yes") if v else _("No"),
+    "datetime": lambda v, *_: moment(v).strftime("%Y-%m-%d %H:%M:%S"),
+    "json": lambda v, *_: json.dumps(v, ensure_ascii=False, default=str),
+}
+
+
 def plain(value: Any, field_: FieldDef, definition: ObjectDef, names: Names) -> str:
     """Return the value as text, for exports and sentences."""
     if value is None or value in ("", []):
         return ""
-    kind = kind_of(field_).cell
-    if kind == "badge":
-        return definition.option_label(field_.name, value, locale())
-    if kind == "badges":
-        return ", ".join(definition.option_label(field_.name, item, locale()) for item in value)
-    if kind == "lookup":
-        return names.records.get((field_.reference or "", str(value)), "")
-    if kind == "user":
-        return names.members.get(str(value), "")
-    if kind == "boolean":
-        return _("Yes") if value else _("No")
-    if kind == "datetime":
-        return moment(value).strftime("%Y-%m-%d %H:%M:%S")
-    return json.dumps(value, ensure_ascii=False) if kind == "json" else str(value)
+    tell = PLAIN.get(kind_of(field_).cell)
+    return tell(value, field_, definition, names) if tell else str(value)

@@ -43,7 +43,10 @@ def of(definition: ObjectDef, record_id: str, access: Access, *, by: Actor, limi
     readable = access.readable(definition) - UNTOLD
     sides = [side for entry in entries for side in (entry.before or {}, entry.after or {})]
     names = records.names_for(definition, [_usable(side, definition) for side in sides], readable, by=by)
-    return [Event(sentences.entry(entry, catalog()), _changes(entry, definition, readable, names)) for entry in entries]
+    return [
+        Event(sentences.entry(entry, catalog()), _changes(entry, definition, readable, names))
+        for entry in entries
+    ]
 
 
 def _usable(side: Mapping[str, Any], definition: ObjectDef) -> dict[str, Any]:
@@ -51,11 +54,15 @@ def _usable(side: Mapping[str, Any], definition: ObjectDef) -> dict[str, Any]:
     return {
         name: value
         for name, value in side.items()
-        if name in definition.all_fields and isinstance(value, str) and kind_of(definition.all_fields[name]).cell in ("lookup", "user")
+        if name in definition.all_fields
+        and isinstance(value, str)
+        and kind_of(definition.all_fields[name]).cell in ("lookup", "user")
     }
 
 
-def _changes(entry: LedgerEntry, definition: ObjectDef, readable: frozenset[str], names: show.Names) -> list[Change]:
+def _changes(
+    entry: LedgerEntry, definition: ObjectDef, readable: frozenset[str], names: show.Names
+) -> list[Change]:
     if entry.before is None or entry.after is None:
         return []
     return [

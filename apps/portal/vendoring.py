@@ -29,7 +29,10 @@ def _woff2_only(data: bytes) -> bytes:
     return _FONT_VERSION.sub(rb'\1"', _OTHER_FONTS.sub(b"", data))
 
 
-EDITS: dict[str, Callable[[bytes], bytes]] = {"strip-source-map": _strip_source_map, "woff2-only": _woff2_only}
+EDITS: dict[str, Callable[[bytes], bytes]] = {
+    "strip-source-map": _strip_source_map,
+    "woff2-only": _woff2_only,
+}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ def _tarball(package: dict[str, Any], registry: str) -> tuple[bytes, str]:
     if integrity != meta["dist"]["integrity"]:
         raise ValueError(f"{package['name']}: the archive does not match the registry's integrity value")
     if package.get("integrity", integrity) != integrity:
-        raise ValueError(f"{package['name']}: the archive is not the pinned one; remove `integrity` for a new version")
+        raise ValueError(
+            f"{package['name']}: the archive is not the pinned one; remove `integrity` for a new version"
+        )
     return data, integrity
 
 

@@ -67,14 +67,21 @@ class ListAddress:
 def choices(definition: ObjectDef, readable: frozenset[str]) -> list[str]:
     """Return the fields that may stand as columns: declared ones in their order, then the system's."""
     declared = [name for name, field in definition.fields.items() if not field.hidden]
-    system = [name for name in definition.all_fields if name not in definition.fields and name not in NEVER_COLUMNS]
+    system = [
+        name for name in definition.all_fields if name not in definition.fields and name not in NEVER_COLUMNS
+    ]
     if definition.owner_field is None:
         system = [name for name in system if name != "owner_id"]
     return [name for name in [*declared, *system] if name in readable]
 
 
 def read(
-    get: QueryDict, definition: ObjectDef, readable: frozenset[str], *, size: int, base: Mapping[str, list[str]] | None = None
+    get: QueryDict,
+    definition: ObjectDef,
+    readable: frozenset[str],
+    *,
+    size: int,
+    base: Mapping[str, list[str]] | None = None,
 ) -> ListAddress:
     """Return the list that the parameters ask for; what they leave out comes from `base`, then the definition.
 
@@ -82,7 +89,10 @@ def read(
     no `f` at all means the filter of the view that the definition opens with.
     """
     kept = base or {}
-    given = {name: get.getlist(name) if name in get else kept.get(name, []) for name in ("columns", "sort", "f", "q")}
+    given = {
+        name: get.getlist(name) if name in get else kept.get(name, [])
+        for name in ("columns", "sort", "f", "q")
+    }
     possible = choices(definition, readable)
     default = definition.default_view
     filtered = "f" in get or base is not None

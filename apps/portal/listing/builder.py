@@ -74,7 +74,9 @@ class Group:
 class Builder:
     """Draws conditions of one object for one reader; `members` are (id, name) for fields that hold members."""
 
-    def __init__(self, definition: ObjectDef, readable: frozenset[str], members: Iterable[tuple[str, str]]) -> None:
+    def __init__(
+        self, definition: ObjectDef, readable: frozenset[str], members: Iterable[tuple[str, str]]
+    ) -> None:
         self._definition, self._members = definition, list(members)
         names = [name for name in choices(definition, readable) if offered(definition.all_fields[name])]
         self._fields = [Named(name, definition.field_label(name, show.locale())) for name in names]
@@ -103,7 +105,10 @@ class Builder:
         chosen = value.split(LIST_SEPARATOR)
         if found.options:
             label = self._definition.option_label
-            return [Named(o.value, label(found.name, o.value, show.locale()), o.value in chosen) for o in found.options]
+            return [
+                Named(o.value, label(found.name, o.value, show.locale()), o.value in chosen)
+                for o in found.options
+            ]
         if kind_of(found).widget == "user":
             return [Named(key, name, key in chosen) for key, name in self._members]
         return []
@@ -126,7 +131,11 @@ class Builder:
 def sent(get: QueryDict) -> list[Condition]:
     """Return the conditions of a sent builder; lines without a field or a needed value are left out."""
     lines = zip(
-        get.getlist("group"), get.getlist("field"), get.getlist("operator"), get.getlist("value"), strict=False
+        get.getlist("group"),
+        get.getlist("field"),
+        get.getlist("operator"),
+        get.getlist("value"),
+        strict=False,
     )
     found: dict[str, Condition] = {}
     for group, name, code, text in lines:

@@ -98,7 +98,9 @@ def rows(
     made = []
     for record in found:
         title = str(record.get(definition.name_field) or _("Untitled"))
-        cells = [_cell(record, name, labels[name], name == titled, definition, names) for name in address.columns]
+        cells = [
+            _cell(record, name, labels[name], name == titled, definition, names) for name in address.columns
+        ]
         href = reverse("portal:record", args=[definition.name, record["id"]])
         made.append(Row(str(record["id"]), title, href, cells))
     return made
@@ -135,7 +137,9 @@ def chips(address: ListAddress, definition: ObjectDef, names: show.Names) -> lis
     return made
 
 
-def column_choices(address: ListAddress, definition: ObjectDef, readable: frozenset[str]) -> list[dict[str, Any]]:
+def column_choices(
+    address: ListAddress, definition: ObjectDef, readable: frozenset[str]
+) -> list[dict[str, Any]]:
     """Return the fields of the column chooser: those shown in their order, then the others."""
     rest = [name for name in choices(definition, readable) if name not in address.columns]
     return [

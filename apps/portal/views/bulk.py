@@ -62,7 +62,9 @@ def _ids(texts: Iterable[str]) -> list[UUID]:
     return found
 
 
-def _question(request: HttpRequest, definition: ObjectDef, access: Access, action: str, ids: list[str]) -> dict[str, Any]:
+def _question(
+    request: HttpRequest, definition: ObjectDef, access: Access, action: str, ids: list[str]
+) -> dict[str, Any]:
     by, locale = actor_of(request), show.locale()
     titles = list(records.titles(definition.name, ids, by=by).values())
     fields = [f for f in forms.writable(definition, access.editable(definition)) if not f.reference]
@@ -78,7 +80,9 @@ def _question(request: HttpRequest, definition: ObjectDef, access: Access, actio
         "object": definition,
         "plural": definition.label_for(locale, plural=True),
         "nav_current": definition.name,
-        "crumbs": [(definition.label_for(locale, plural=True), reverse("portal:list", args=[definition.name]))],
+        "crumbs": [
+            (definition.label_for(locale, plural=True), reverse("portal:list", args=[definition.name]))
+        ],
         "action": action,
         "ids": ids,
         "count": len(ids),
@@ -92,7 +96,9 @@ def _question(request: HttpRequest, definition: ObjectDef, access: Access, actio
     }
 
 
-def _carry_out(request: HttpRequest, definition: ObjectDef, access: Access, action: str, ids: list[str]) -> Batch:
+def _carry_out(
+    request: HttpRequest, definition: ObjectDef, access: Access, action: str, ids: list[str]
+) -> Batch:
     by = actor_of(request)
     if action == "delete":
         return services.delete_many(definition.name, ids, by=by, continue_on_error=True)
@@ -114,8 +120,12 @@ def _tell(request: HttpRequest, definition: ObjectDef, action: str, done: Batch)
         text = ngettext("%(n)s record is deleted.", "%(n)s records are deleted.", count) % {"n": count}
         messages.success(request, text, extra_tags=reverse("portal:trash", args=[definition.name]))
     elif count:
-        messages.success(request, ngettext("%(n)s record is changed.", "%(n)s records are changed.", count) % {"n": count})
+        messages.success(
+            request, ngettext("%(n)s record is changed.", "%(n)s records are changed.", count) % {"n": count}
+        )
     if failed:
         reason = next((row.problem.message for row in done.rows if row.problem), "")
-        text = ngettext("%(n)s record stayed as it was.", "%(n)s records stayed as they were.", failed) % {"n": failed}
+        text = ngettext("%(n)s record stayed as it was.", "%(n)s records stayed as they were.", failed) % {
+            "n": failed
+        }
         messages.error(request, f"{text} {reason}".strip())

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
@@ -20,7 +21,7 @@ from apps.identity.models import MembershipState, Role
 from apps.identity.resolve import Identity
 from apps.objects.catalog import catalog
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def identity_of(request: HttpRequest) -> Identity:
@@ -38,7 +39,7 @@ def page(view: View) -> View:
     """Show the page to members only; a `Problem` becomes a page with its sentence, cure and request id."""
 
     @functools.wraps(view)
-    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if getattr(request, "identity", None) is None:
             return to_sign_in(request)
         return answered(view, request, *args, **kwargs)
@@ -50,13 +51,13 @@ def open_page(view: View) -> View:
     """Show the page to anybody; refusals as in `page`."""
 
     @functools.wraps(view)
-    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return answered(view, request, *args, **kwargs)
 
     return shown
 
 
-def answered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+def answered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
     """Return the view's answer, or the page of its refusal."""
     try:
         response = view(request, *args, **kwargs)
@@ -69,7 +70,9 @@ def answered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> Htt
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """Send the visitor to the sign-in page and back afterwards; a partial request is told to start over."""
     if request.headers.get("HX-Request"):
-        return HttpResponse(_("Your session has ended. Sign in again."), status=401, content_type="text/plain")
+        return HttpResponse(
+            _("Your session has ended. Sign in again."), status=401, content_type="text/plain"
+        )
     query = {"next": request.get_full_path()} if request.method == "GET" and request.path != "/" else {}
     return HttpResponseRedirect(reverse("portal:sign-in") + (f"?{urlencode(query)}" if query else ""))
 
@@ -78,7 +81,9 @@ def refusal(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Return the page of a refusal: no permission, not found, conflict, bad input."""
     headers = dict(problem.headers)
     if request.headers.get("HX-Request"):
-        return HttpResponse(problem.message, status=problem.status, content_type="text/plain", headers=headers)
+        return HttpResponse(
+            problem.message, status=problem.status, content_type="text/plain", headers=headers
+        )
     name = {401: "403", 403: "403", 404: "404", 429: "429"}.get(problem.status, "400")
     context: dict[str, Any] = {"problem": problem, "request_id": getattr(request, "request_id", "")}
     context["sentence"] = problem.message
@@ -97,7 +102,9 @@ def _denied(problem: Problem) -> str:
         return _("Your permission sets do not allow this for %(objects)s.") % {
             "objects": definition.label_for(translation.get_language(), plural=True)
         }
-    return _("Your permission sets do not allow this.") if "permission" in problem.details else problem.message
+    return (
+        _("Your permission sets do not allow this.") if "permission" in problem.details else problem.message
+    )
 
 
 def grantors() -> str:

@@ -133,7 +133,9 @@ def language(request: HttpRequest) -> HttpResponse:
     code = middleware.supported(request.POST.get("language"))
     if code:
         secure = settings.SESSION_COOKIE_SECURE
-        response.set_cookie(middleware.COOKIE, code, max_age=YEAR, samesite="Lax", secure=secure, httponly=True)
+        response.set_cookie(
+            middleware.COOKIE, code, max_age=YEAR, samesite="Lax", secure=secure, httponly=True
+        )
     return response
 
 
@@ -146,7 +148,9 @@ def _same(request: HttpRequest) -> None:
 def _again(request: HttpRequest, template: str, context: dict[str, Any], problem: Problem) -> HttpResponse:
     """Show the form again with what was wrong; Retry-After and the like are kept."""
     errors = {error.field: error.message for error in problem.fields}
-    response = render(request, template, context | {"problem": problem, "errors": errors}, status=problem.status)
+    response = render(
+        request, template, context | {"problem": problem, "errors": errors}, status=problem.status
+    )
     for name, value in problem.headers.items():
         response.headers[name] = value
     return response

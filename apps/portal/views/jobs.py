@@ -31,7 +31,11 @@ def find(request: HttpRequest, job_id: UUID) -> JobView:
 def progress(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Show a job with its progress, its result, and how to stop it."""
     job = find(request, job_id)
-    crumbs = [(_("Settings"), reverse("portal:settings")), (_("Jobs"), reverse("portal:jobs")), (job.title, "")]
+    crumbs = [
+        (_("Settings"), reverse("portal:settings")),
+        (_("Jobs"), reverse("portal:jobs")),
+        (job.title, ""),
+    ]
     return render(request, "portal/job.html", {"job": job, "crumbs": crumbs, "nav_current": "settings"})
 
 

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -89,7 +89,9 @@ def list_page(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _may(access: Access, definition: ObjectDef) -> dict[str, bool]:
-    rights = {op: bool(access.can(op, definition)) for op in ("create", "edit", "delete", "export", "transfer")}
+    rights = {
+        op: bool(access.can(op, definition)) for op in ("create", "edit", "delete", "export", "transfer")
+    }
     rights["transfer"] = rights["transfer"] and definition.owner_field is not None
     rights["import"] = False
     rights["bulk"] = rights["edit"] or rights["delete"] or rights["transfer"]
@@ -112,16 +114,33 @@ def _tabs(
         href = path + query.query() if query else ""
         if query:
             same = query.params() == address.params()
-            tabs.append({"label": definition.view_label(name, locale), "href": href, "current": current is None and same})
-    for v in views:
-        tabs.append({
-            "label": v.name, "href": f"{path}?view={v.id}", "current": current is v, "shared": v.shared, "default": v.default,
-        })  # fmt: skip
-    return tabs
+            tabs.append(
+                {
+                    "label": definition.view_label(name, locale),
+                    "href": href,
+                    "current": current is None and same,
+                }
+            )
+    saved = [
+        {
+            "label": v.name,
+            "href": f"{path}?view={v.id}",
+            "current": current is v,
+            "shared": v.shared,
+            "default": v.default,
+        }
+        for v in views
+    ]
+    return tabs + saved
 
 
 def _kept(address: addresses.ListAddress, *, without: str) -> list[tuple[str, str]]:
-    params = {"f": [""]} | address.params() | ({"view": [address.view]} if address.view else {}) | {"size": [str(address.size)]}
+    params = (
+        {"f": [""]}
+        | address.params()
+        | ({"view": [address.view]} if address.view else {})
+        | {"size": [str(address.size)]}
+    )
     return [(name, value) for name, values in params.items() if name != without for value in values]
 
 
@@ -193,7 +212,7 @@ def delete_view(request: HttpRequest, name: str, view_id: UUID) -> HttpResponse:
 
 @require_GET
 @page
-def export_list(request: HttpRequest, name: str) -> HttpResponse:
+def export_list(request: HttpRequest, name: str) -> FileResponse:
     """Send the list as a file: the columns, order, search and filters that are shown, all pages of it."""
     by = actor_of(request)
     definition, access = records.rights(name, by)

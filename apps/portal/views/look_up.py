@@ -59,13 +59,21 @@ def _hits(request: HttpRequest, text: str, limit: int) -> list[dict[str, Any]]:
 def _places(request: HttpRequest, text: str) -> list[dict[str, Any]]:
     """Return the pages and actions whose words hold the text."""
     items = [item for group in navigation.groups(actor_of(request)) for item in group.items]
-    pages = [{"href": reverse("portal:list", args=[i.name]), "label": i.plural, "icon": i.icon, "detail": ""} for i in items]
+    pages = [
+        {"href": reverse("portal:list", args=[i.name]), "label": i.plural, "icon": i.icon, "detail": ""}
+        for i in items
+    ]
     pages += [
         {"href": reverse("portal:home"), "label": _("Home"), "icon": "home", "detail": ""},
         {"href": reverse("portal:settings"), "label": _("Settings"), "icon": "settings", "detail": ""},
         {"href": reverse("portal:keys"), "label": _("API keys"), "icon": "key", "detail": _("Settings")},
         {"href": reverse("portal:profile"), "label": _("Your profile"), "icon": "user-circle", "detail": ""},
-        {"href": reverse("portal:profile-sessions"), "label": _("Sessions"), "icon": "devices", "detail": _("Your profile")},
+        {
+            "href": reverse("portal:profile-sessions"),
+            "label": _("Sessions"),
+            "icon": "devices",
+            "detail": _("Your profile"),
+        },
     ]
     actions = [
         {

@@ -32,14 +32,24 @@ def _base(request: HttpRequest, current: str) -> dict[str, Any]:
         ("profile-password", "lock-password", _("Password")),
         ("profile-sessions", "devices", _("Sessions")),
     ]
-    menu = [{"name": n, "icon": icon, "label": label, "href": reverse(f"portal:{n}")} for n, icon, label in entries]
+    menu = [
+        {"name": n, "icon": icon, "label": label, "href": reverse(f"portal:{n}")}
+        for n, icon, label in entries
+    ]
     label = next(item["label"] for item in menu if item["name"] == current)
-    return {"settings_menu": menu, "settings_current": current, "heading": label, "crumbs": [(_("Your profile"), reverse("portal:profile")), (label, "")]}
+    return {
+        "settings_menu": menu,
+        "settings_current": current,
+        "heading": label,
+        "crumbs": [(_("Your profile"), reverse("portal:profile")), (label, "")],
+    }
 
 
 def _refused(problem: Problem, labels: dict[str, str]) -> dict[str, Any]:
     errors = {FIELD_IDS.get(error.field, error.field): error.message for error in problem.fields}
-    summary = [(name if name in labels else "", labels.get(name, name), text) for name, text in errors.items()]
+    summary = [
+        (name if name in labels else "", labels.get(name, name), text) for name, text in errors.items()
+    ]
     return {"problem": problem, "errors": errors, "summary": summary}
 
 
@@ -50,9 +60,18 @@ def profile(request: HttpRequest) -> HttpResponse:
     user = identity_of(request).user
     liked = preferences.of(user.id)
     context = _base(request, "profile") | {
-        "values": {"name": user.name, "locale": user.locale, "time_zone": user.time_zone, "theme": liked.theme},
+        "values": {
+            "name": user.name,
+            "locale": user.locale,
+            "time_zone": user.time_zone,
+            "theme": liked.theme,
+        },
         "languages": [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES],
-        "zones": sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "posix/", "right/"))),
+        "zones": sorted(
+            zone
+            for zone in available_timezones()
+            if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "posix/", "right/"))
+        ),
         "themes": Preference.Theme.choices,
         "person": user,
     }
@@ -64,7 +83,12 @@ def profile(request: HttpRequest) -> HttpResponse:
         accounts.update_profile(by=actor_of(request), **sent)
         preferences.change(by=actor_of(request), theme=theme)
     except Problem as problem:
-        labels = {"name": _("Name"), "locale": _("Language"), "time_zone": _("Time zone"), "theme": _("Theme")}
+        labels = {
+            "name": _("Name"),
+            "locale": _("Language"),
+            "time_zone": _("Time zone"),
+            "theme": _("Theme"),
+        }
         context |= _refused(problem, labels) | {"values": sent | {"theme": theme}}
         return render(request, "portal/profile.html", context, status=problem.status)
     with override(middleware.supported(sent["locale"]) or middleware.language_for(request)):
@@ -94,8 +118,14 @@ def password(request: HttpRequest) -> HttpResponse:
             session_id=identity_of(request).credential_id,
         )
     except Problem as problem:
-        labels = {"current": _("Current password"), "password": _("New password"), "again": _("New password again")}
-        return render(request, "portal/password.html", context | _refused(problem, labels), status=problem.status)
+        labels = {
+            "current": _("Current password"),
+            "password": _("New password"),
+            "again": _("New password again"),
+        }
+        return render(
+            request, "portal/password.html", context | _refused(problem, labels), status=problem.status
+        )
     messages.success(request, _("The password is changed. Your other sessions have ended."))
     return HttpResponseRedirect(reverse("portal:profile-password"))
 
@@ -109,7 +139,10 @@ def sessions(request: HttpRequest) -> HttpResponse:
         services.end_sessions(user_id=identity.user_id, by=identity.actor, but=identity.credential_id)
         messages.success(request, _("All other sessions have ended."))
         return HttpResponseRedirect(reverse("portal:profile-sessions"))
-    found = [{"session": s, "device": device(s.user_agent), "here": s.id == identity.credential_id} for s in queries.sessions_of(identity.user_id)]
+    found = [
+        {"session": s, "device": device(s.user_agent), "here": s.id == identity.credential_id}
+        for s in queries.sessions_of(identity.user_id)
+    ]
     return render(request, "portal/sessions.html", _base(request, "profile-sessions") | {"sessions": found})
 
 
@@ -124,10 +157,26 @@ def end_session(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 def device(agent: str) -> dict[str, str]:
     """Return browser, system and icon that a user agent names; "Program" for anything else."""
-    browsers = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
-    systems = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
+    browsers = (
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    )
+    systems = (
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    )
     browser = next((name for mark, name in browsers if mark in agent), "")
     system = next((name for mark, name in systems if mark in agent), "")
     phone = system in ("iPhone", "Android")
     label = " · ".join(part for part in (browser, system) if part) or _("Program")
-    return {"label": label, "icon": "device-mobile" if phone else ("device-desktop" if browser else "terminal-2")}
+    return {
+        "label": label,
+        "icon": "device-mobile" if phone else ("device-desktop" if browser else "terminal-2"),
+    }

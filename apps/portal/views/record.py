@@ -49,7 +49,10 @@ def show_record(request: HttpRequest, name: str, key: str) -> HttpResponse:
     visits.note(identity_of(request).user_id, name, ident)
     names = records.names_for(definition, [record], definition.all_fields, by=by)
     context = _base(definition, record) | {
-        "crumbs": [*_base(definition, record)["crumbs"], (records.title_of(definition, record) or _("Untitled"), "")],
+        "crumbs": [
+            *_base(definition, record)["crumbs"],
+            (records.title_of(definition, record) or _("Untitled"), ""),
+        ],
         "sections": sections(definition, record, access, names),
         "system": _system(definition, record, names),
         "related": related_lists(definition, ident, by=by),
@@ -81,13 +84,15 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
     access.require("create", definition)
     editable = access.editable(definition)
     if request.method != "POST":
-        texts = forms.fresh(definition, by) | {k: v for k, v in request.GET.items() if k in editable}
+        texts = forms.fresh(definition, by) | {k: str(v) for k, v in request.GET.items() if k in editable}
         return _form(request, definition, access, texts)
     texts = forms.posted(definition, editable, request.POST)
     try:
         texts |= forms.looked_up(definition, request.POST, texts, by=by)
         data = {key: forms.raw(definition.fields[key], text) for key, text in texts.items()}
-        written = services.create(name, {k: v for k, v in data.items() if v is not None}, by=by, zone=forms.zone())
+        written = services.create(
+            name, {k: v for k, v in data.items() if v is not None}, by=by, zone=forms.zone()
+        )
     except Problem as problem:
         return _form(request, definition, access, texts, problem=problem)
     messages.success(request, _("%(label)s is created.") % {"label": definition.label_for(show.locale())})
@@ -114,12 +119,16 @@ def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
         sent = without_theirs(sent, request.POST)
         changes = forms.changed(definition, sent, original)
         if changes:
-            services.update(name, ident, changes, by=by, if_match=request.POST.get("match") or None, zone=forms.zone())
+            services.update(
+                name, ident, changes, by=by, if_match=request.POST.get("match") or None, zone=forms.zone()
+            )
     except Problem as problem:
         if problem.code == CONFLICT:
             context = _base(definition, record)
             return conflict_page(request, context, definition, sent, original, record, by=by)
-        return _form(request, definition, access, texts | sent, record=record, problem=problem, original=original)
+        return _form(
+            request, definition, access, texts | sent, record=record, problem=problem, original=original
+        )
     if changes:
         messages.success(request, _("The changes are saved."))
     return HttpResponseRedirect(reverse("portal:record", args=[name, key]))
@@ -145,7 +154,9 @@ def _form(
     errors = forms.sentences(list(problem.fields)) if problem else {}
     looked_up = {f.name: texts[f.name] for f in definition.references if texts.get(f.name)}
     names = records.names_for(definition, [looked_up], looked_up, by=by)
-    shown = forms.sections(definition, access.editable(definition), texts, errors=errors, names=names, members=members)
+    shown = forms.sections(
+        definition, access.editable(definition), texts, errors=errors, names=names, members=members
+    )
     labels = {item.name: item.label for section in shown for item in section.inputs}
     base = _base(definition, record)
     back = reverse("portal:record", args=[definition.name, record["id"]]) if record else base["crumbs"][0][1]
@@ -170,7 +181,10 @@ def owner(request: HttpRequest, name: str, key: str) -> HttpResponse:
     by, ident = actor_of(request), record_id(key)
     definition, _access = records.rights(name, by)
     record = records.get(definition, ident, by=by)
-    context = _base(definition, record) | {"members": records.members(), "href": reverse("portal:record", args=[name, key])}
+    context = _base(definition, record) | {
+        "members": records.members(),
+        "href": reverse("portal:record", args=[name, key]),
+    }
     if request.method != "POST":
         return render(request, "portal/owner.html", context)
     try:

@@ -23,8 +23,18 @@ def trash(request: HttpRequest, name: str) -> HttpResponse:
     by = actor_of(request)
     definition, access = records.rights(name, by)
     access.require("delete", definition)
-    fields = [f for f in ("id", definition.name_field, "updated_at", "updated_by") if f in access.readable(definition)]
-    body = {"fields": fields, "deleted": True, "limit": PAGE, "after": request.GET.get("after", ""), "count": "capped"}
+    fields = [
+        f
+        for f in ("id", definition.name_field, "updated_at", "updated_by")
+        if f in access.readable(definition)
+    ]
+    body = {
+        "fields": fields,
+        "deleted": True,
+        "limit": PAGE,
+        "after": request.GET.get("after", ""),
+        "count": "capped",
+    }
     body["orderBy"] = [{"field": "updated_at", "order": "desc"}]
     found = records.find(definition, body, by=by)
     names = records.names_for(definition, found.rows, ["updated_by"], by=by)

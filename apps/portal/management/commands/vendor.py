@@ -23,7 +23,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         root = Path(settings.BASE_DIR) / "static" / "vendor"
         if verb == "refresh":
-            written = vendoring.refresh(root, os.environ.get("NPM_CONFIG_REGISTRY", vendoring.REGISTRY).rstrip("/"))
+            written = vendoring.refresh(
+                root, os.environ.get("NPM_CONFIG_REGISTRY", vendoring.REGISTRY).rstrip("/")
+            )
             self.stdout.write(f"{len(written)} files written under static/vendor.")
         faults = vendoring.check(root)
         for fault in faults:

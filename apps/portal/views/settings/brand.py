@@ -25,10 +25,17 @@ def brand(request: HttpRequest) -> HttpResponse:
     access_of(request).require_system("manage_settings")
     tenant = request.tenant  # type: ignore[attr-defined]
     color = tenant.brand_color or branding.DEFAULT
-    context: dict[str, Any] = base(request, "brand") | {"name": tenant.name, "color": color, "swatches": SWATCHES}
+    context: dict[str, Any] = base(request, "brand") | {
+        "name": tenant.name,
+        "color": color,
+        "swatches": SWATCHES,
+    }
     problem = None
     if request.method == "POST":
-        context |= {"name": request.POST.get("name", ""), "color": request.POST.get("color", "").strip().lower()}
+        context |= {
+            "name": request.POST.get("name", ""),
+            "color": request.POST.get("color", "").strip().lower(),
+        }
         try:
             change_settings(tenant_id=current_tenant().id, changes=_changes(request), by=actor_of(request))
         except Problem as refused:
@@ -55,7 +62,9 @@ def _changes(request: HttpRequest) -> dict[str, str]:
     if not name:
         errors.append(FieldError("name", "required", _("Give the tenant a name.")))
     if color and not branding.COLOR.match(color):
-        errors.append(FieldError("brand_color", "invalid_format", _("Write a colour as #rrggbb, such as #4152d4.")))
+        errors.append(
+            FieldError("brand_color", "invalid_format", _("Write a colour as #rrggbb, such as #4152d4."))
+        )
     if errors:
         raise Invalid(_("The brand cannot be saved like this."), errors)
     changes = {"name": name, "brand_color": "" if color == branding.DEFAULT else color}

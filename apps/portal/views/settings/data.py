@@ -37,7 +37,9 @@ def modules(request: HttpRequest) -> HttpResponse:
 def jobs(request: HttpRequest) -> HttpResponse:
     """List the tenant's jobs; members without view of the ledger see their own."""
     by, state = actor_of(request), request.GET.get("state", "")
-    found = work.jobs(state=state if state in JobState.values else None, cursor=request.GET.get("cursor") or None)
+    found = work.jobs(
+        state=state if state in JobState.values else None, cursor=request.GET.get("cursor") or None
+    )
     everybody = access_of(request).has_system("view_audit")
     context = base(request, "jobs") | {
         "jobs": [job for job in found.jobs if everybody or job.actor_id == by.id],

@@ -29,7 +29,13 @@ def base(request: HttpRequest, current: str) -> dict[str, Any]:
     ]
     label = next((item["label"] for item in menu if item["name"] == current), "")
     crumbs = [(_("Settings"), reverse("portal:settings")), (label, "")]
-    return {"nav_current": "settings", "settings_menu": menu, "settings_current": current, "crumbs": crumbs, "heading": label}
+    return {
+        "nav_current": "settings",
+        "settings_menu": menu,
+        "settings_current": current,
+        "crumbs": crumbs,
+        "heading": label,
+    }
 
 
 def access_of(request: HttpRequest) -> Access:

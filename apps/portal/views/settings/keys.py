@@ -19,7 +19,12 @@ from apps.identity.services import keys as services
 from apps.portal.views.frame import actor_of, identity_of, page
 from apps.portal.views.settings.frame import base
 
-LIFETIMES = (("30", gettext_lazy("30 days")), ("90", gettext_lazy("90 days")), ("365", gettext_lazy("One year")), ("", gettext_lazy("No end")))
+LIFETIMES = (
+    ("30", gettext_lazy("30 days")),
+    ("90", gettext_lazy("90 days")),
+    ("365", gettext_lazy("One year")),
+    ("", gettext_lazy("No end")),
+)
 SCOPES = (
     ("*", gettext_lazy("Everything that you may do")),
     ("data:read", gettext_lazy("Read records")),
@@ -46,7 +51,9 @@ def keys(request: HttpRequest) -> HttpResponse:
                 raise
             context |= {"problem": problem, "name": name}
     context["keys"] = queries.keys_of(None if everybody else identity_of(request).user_id)
-    response = render(request, "portal/settings/keys.html", context, status=400 if "problem" in context else 200)
+    response = render(
+        request, "portal/settings/keys.html", context, status=400 if "problem" in context else 200
+    )
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -99,7 +99,9 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
     found = SetView("", "", "", "", {}) if fresh else queries.find_set(name)
     if found is None:
         raise NotFound(_("There is no such permission set."))
-    may_change = access_of(request).has_system("manage_permissions") and not found.built_in and not found.module
+    may_change = (
+        access_of(request).has_system("manage_permissions") and not found.built_in and not found.module
+    )
     problem = None
     if request.method == "POST":
         try:
@@ -114,14 +116,26 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
         "fresh": fresh,
         "lines": lines(found),
         "rights": [str(label) for _key, label in RIGHTS],
-        "system": [(key, text, key in found.body.get("systemPermissions", ())) for key, text in bodies.SYSTEM_PERMISSIONS.items()],
+        "system": [
+            (key, text, key in found.body.get("systemPermissions", ()))
+            for key, text in bodies.SYSTEM_PERMISSIONS.items()
+        ],
         "fields": sorted(found.body.get("fields", {}).items()),
         "holders": sorted(str(user) for user in identity.people(holders).values()),
         "may_change": may_change,
         "problem": problem,
     }
-    crumbs = [*context["crumbs"][:1], (_("Permissions"), reverse("portal:permissions")), (found.label or _("New"), "")]
-    return render(request, "portal/settings/permission_set.html", context | {"crumbs": crumbs}, status=problem.status if problem else 200)
+    crumbs = [
+        *context["crumbs"][:1],
+        (_("Permissions"), reverse("portal:permissions")),
+        (found.label or _("New"), ""),
+    ]
+    return render(
+        request,
+        "portal/settings/permission_set.html",
+        context | {"crumbs": crumbs},
+        status=problem.status if problem else 200,
+    )
 
 
 def _save(request: HttpRequest, found: SetView, *, fresh: bool) -> HttpResponse:
