@@ -33,6 +33,7 @@ def data_urls(prefix: str) -> list[object]:
 urlpatterns = [
     path(".well-known/objectstack", discovery.WellKnownDoor.as_view()),
     path("healthz", health.AliveDoor.as_view(), name="healthz"),
+    path("healthz/host", health.ServedHostDoor.as_view()),
     path("readyz", health.ReadyDoor.as_view(), name="readyz"),
     path("diagz", health.DiagnosisDoor.as_view(), name="diagz"),
     path(V1, discovery.DiscoveryDoor.as_view()),

@@ -27,7 +27,7 @@ from apps.cli.launch.processes import MARK, sweep
 from apps.cli.launch.running import LOCK, OWN_PORTS
 from apps.cli.launch.supervisor import Supervisor
 
-DUMP, FILES, KEY = "database.dump", "files", "secret-key"
+DUMP, FILES, KEY, DEMO = "database.dump", "files", "secret-key", "demo.json"
 
 
 def backup(target: Path) -> int:
@@ -41,7 +41,7 @@ def backup(target: Path) -> int:
         unfinished.touch(mode=0o600)
         with tarfile.open(unfinished, "w") as archive:
             archive.add(dump, DUMP)
-            for path, name in ((_files(here), FILES), (here.secrets / KEY, KEY)):
+            for path, name in ((_files(here), FILES), (here.secrets / KEY, KEY), (here.var / DEMO, DEMO)):
                 if path.exists():
                     archive.add(path, name)
         unfinished.replace(target)
@@ -63,6 +63,8 @@ def restore(source: Path) -> int:
             shutil.copytree(Path(scratch) / FILES, files)
         if (Path(scratch) / KEY).exists() and not os.environ.get("SECRET_KEY"):
             shutil.copyfile(Path(scratch) / KEY, here.secrets / KEY)
+        if (Path(scratch) / DEMO).exists():
+            shutil.copyfile(Path(scratch) / DEMO, here.var / DEMO)
     (here.postgres / "prepared.json").unlink(missing_ok=True)  # the archive may be older than this code
     print(f"{source} is restored; start with: make run")
     return 0
