@@ -1,11 +1,14 @@
 """The console's admin site: operators only, on the platform's own host."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from csp.decorators import csp_update
 from django.contrib import auth
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +22,7 @@ from apps.console.pages.gate import ChoosePassword, ForgotPassword
 from apps.console.pages.palette import palette
 from apps.console.pages.sign_in import SignIn
 from apps.console.stylesheet import stylesheet
+from apps.core.errors import Problem
 
 # The theme's Alpine evaluates the attributes of its templates; everything else stays as strict as elsewhere.
 SCRIPTS = {"script-src": ["'self'", "'unsafe-eval'"]}
@@ -36,8 +40,24 @@ class ConsoleSite(UnfoldAdminSite):
     def admin_view(
         self, view: Callable[..., HttpResponse], cacheable: bool = False
     ) -> Callable[..., HttpResponse]:
-        """Guard a page, and let the theme's scripts run on it."""
-        return csp_update(SCRIPTS)(super().admin_view(view, cacheable))
+        """Guard a page, show refusals of services as pages, and let the theme's scripts run."""
+        return csp_update(SCRIPTS)(super().admin_view(self.refusing(view), cacheable))
+
+    def refusing(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Turn a Problem that nobody caught into a page with its status, its sentence and its cure."""
+
+        @wraps(view)
+        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                with transaction.atomic():
+                    return view(request, *args, **kwargs)
+            except Problem as problem:
+                crumbs = [(_("Console"), reverse("console:index"))]
+                context = {**self.each_context(request), "problem": problem, "crumbs": crumbs}
+                context["title"] = _("This did not work")
+                return TemplateResponse(request, "console/problem.html", context, status=problem.status)
+
+        return shown
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The pages of our own before those of the registered models."""
@@ -46,7 +66,11 @@ class ConsoleSite(UnfoldAdminSite):
         ]
         gate = [
             path("forgot", csp_update(SCRIPTS)(ForgotPassword.as_view(site=self)), name="forgot"),
-            path("reset/<str:token>", csp_update(SCRIPTS)(ChoosePassword.as_view(site=self)), name="choose_password"),
+            path(
+                "reset/<str:token>",
+                csp_update(SCRIPTS)(ChoosePassword.as_view(site=self)),
+                name="choose_password",
+            ),
         ]
         return [path("theme.css", stylesheet, name="stylesheet"), *gate, *own, *super().get_urls()]
 

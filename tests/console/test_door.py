@@ -95,7 +95,9 @@ def test_a_key_of_an_operator_opens_nothing(people: People, superuser: Client) -
     with tenant_scope(acme):
         Membership.objects.get_or_create(tenant_id=acme.id, user=user, defaults={"role": "owner"})
         member = people.actor("owner")
-        made = create_key(name="console?", by=type(member)(**{**vars(member), "id": str(user.id), "user_id": user.id}))
+        made = create_key(
+            name="console?", by=type(member)(**{**vars(member), "id": str(user.id), "user_id": user.id})
+        )
     key = Client(HTTP_HOST="localhost")
     for headers in ({"HTTP_X_API_KEY": made.key}, {"HTTP_AUTHORIZATION": f"Bearer {made.key}"}):
         answer = key.get("/console/", **headers)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.console.deeds import Deed
 from apps.console.registers import REGISTERS
 from apps.console.registers.register import Register
 from apps.console.site import console_site
@@ -38,13 +39,17 @@ def test_generic_forms_are_closed(superuser: Client, people: People, model: Any)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_a_look_at_a_deed_changes_nothing(superuser: Client, people: People, model: Any, entries: Any) -> None:
+def test_a_look_at_a_deed_changes_nothing(
+    superuser: Client, people: People, model: Any, entries: Any
+) -> None:
     register = console_site._registry[model]
     with platform_scope("tests of the console"):
         row = model.objects.first()
     before = len(entries())
     for deed in register.deeds if row is not None else ():
-        answer = superuser.get(f"/console/{model._meta.app_label}/{model._meta.model_name}/{row.pk}/do/{deed.name}/")
+        answer = superuser.get(
+            f"/console/{model._meta.app_label}/{model._meta.model_name}/{row.pk}/do/{deed.name}/"
+        )
         assert answer.status_code in {200, 404, 409}
     assert len(entries()) == before
 
@@ -56,4 +61,4 @@ def test_every_deed_says_what_it_is_about() -> None:
         for deed in register.deeds:
             assert deed.label
             assert deed.icon
-            assert type(deed).question is not Register, deed
+            assert type(deed).question is not Deed.question, deed

@@ -84,7 +84,11 @@ def test_deeds_on_other_tenants_do_not_exist(scoped: Client, people: People, dee
 
 def test_deeds_on_other_tenants_rows_do_not_exist(scoped: Client, people: People) -> None:
     rows = rows_of(people, "globex")
-    for model, deed in (("tenants/host", "remove"), ("identity/membership", "remove"), ("identity/membership", "suspend")):
+    for model, deed in (
+        ("tenants/host", "remove"),
+        ("identity/membership", "remove"),
+        ("identity/membership", "suspend"),
+    ):
         assert scoped.post(deed_page(model, rows[model], deed)).status_code == 404
 
 
@@ -99,7 +103,9 @@ def test_people_are_a_superusers(scoped: Client, superuser: Client, people: Peop
     someone = people.users["owner@acme"].pk
     assert b"acme.test" not in scoped.get("/console/identity/user/").content
     assert scoped.get(change_page("identity/user", someone)).status_code == 404
-    assert scoped.post(deed_page("identity/user", someone, "close"), {"typed": "Owner Acme"}).status_code == 404
+    assert (
+        scoped.post(deed_page("identity/user", someone, "close"), {"typed": "Owner Acme"}).status_code == 404
+    )
     assert superuser.get(change_page("identity/user", someone)).status_code == 200, "control"
 
 
@@ -133,7 +139,9 @@ def test_the_dashboard_counts_granted_tenants_only(scoped: Client, superuser: Cl
     assert everything["Active tenants"].value >= 2
 
 
-def test_a_withdrawn_tenant_is_gone_with_the_next_page(scoped: Client, scoped_operator: User, people: People) -> None:
+def test_a_withdrawn_tenant_is_gone_with_the_next_page(
+    scoped: Client, scoped_operator: User, people: People
+) -> None:
     globex = people.tenants["globex"].id
     page = change_page("tenants/tenant", globex)
     assert scoped.get(page).status_code == 404

@@ -7,13 +7,15 @@ from django import forms
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
 from apps.console.deeds import Deed, DeedForm, Outcome
 from apps.core.actor import Actor
 from apps.core.scope import tenant_scope
 from apps.identity.models import ApiKey, Invitation, Membership, MembershipState, Role, Session
 from apps.identity.services import invitations, keys, members, sessions
+from apps.tenants.models import Tenant
+from apps.tenants.states import State
 
 
 def _keys_of(row: Membership) -> Any:
@@ -154,6 +156,70 @@ class RevokeInvitation(Deed):
         with tenant_scope(row.tenant.ref):
             invitations.revoke(invitation_id=row.pk, by=by)
         return Outcome(_("The invitation of %(email)s is withdrawn.") % {"email": row.email})
+
+
+class ShowLink(Deed):
+    """Show an invitation's link, to hand it over where mail does not arrive."""
+
+    name = "link"
+    label = gettext_lazy("Show link")
+    icon = "link"
+
+    def offered(self, row: Invitation) -> bool:
+        """While it can be accepted."""
+        return row.status == "pending"
+
+    def question(self, row: Invitation) -> Any:
+        return _("Show the link of %(email)s to %(tenant)s?") % {"email": row.email, "tenant": row.tenant}
+
+    def consequences(self, row: Invitation) -> Sequence[Any]:
+        return (
+            _("Whoever has the link can join as this person. Hand it over safely."),
+            _("That you looked is written into the tenant's own ledger."),
+        )
+
+    def perform(self, *, row: Invitation, form: DeedForm, by: Actor) -> Outcome:
+        """Ask for it in the tenant's scope."""
+        with tenant_scope(row.tenant.ref):
+            link = invitations.link_of(invitation_id=row.pk, by=by)
+        return Outcome(_("The link of %(email)s") % {"email": row.email}, secret=link)
+
+
+class InviteForm(DeedForm):
+    """Whom, and as what."""
+
+    email = forms.EmailField(label=gettext_lazy("Email address"), widget=UnfoldAdminEmailInputWidget)
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role.choices, widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, row: Tenant, **kwargs: Any) -> None:
+        super().__init__(*args, row=row, **kwargs)
+        self.initial = {"role": Role.MEMBER}
+
+
+class Invite(Deed):
+    """Ask somebody into a tenant."""
+
+    name = "invite"
+    label = gettext_lazy("Invite")
+    icon = "person_add"
+    form_class = InviteForm
+
+    def offered(self, row: Tenant) -> bool:
+        """While its doors are open."""
+        return row.state == State.ACTIVE
+
+    def question(self, row: Tenant) -> Any:
+        return _("Invite somebody to %(tenant)s") % {"tenant": row}
+
+    def consequences(self, row: Tenant) -> Sequence[Any]:
+        return (_("The person gets a mail with a link and becomes a member when they open it."),)
+
+    def perform(self, *, row: Tenant, form: DeedForm, by: Actor) -> Outcome:
+        """Invite in the tenant's scope."""
+        values = form.cleaned_data
+        with tenant_scope(row.ref):
+            invitations.invite(email=values["email"], role=values["role"], by=by)
+        return Outcome(_("%(email)s is invited to %(tenant)s.") % {"email": values["email"], "tenant": row})
 
 
 class EndSession(Deed):

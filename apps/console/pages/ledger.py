@@ -139,13 +139,10 @@ class LedgerPage(ConsolePage):
 
     def page(self, book: TenantRef | None, filters: queries.Filters, cursor: str | None) -> Page:
         """Read in the scope of the ledger: the tenant's own, or the page's, which is the platform's."""
-        try:
-            if book is None:
-                return queries.browse(filters, cursor)
-            with tenant_scope(book):
-                return queries.browse(filters, cursor)
-        except ValueError as error:
-            raise Http404(_("There is no such page.")) from error
+        if book is None:
+            return queries.browse(filters, cursor)
+        with tenant_scope(book):
+            return queries.browse(filters, cursor)
 
 
 def target_url(entry: LedgerEntry) -> str:

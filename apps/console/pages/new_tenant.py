@@ -40,7 +40,7 @@ class NewTenantForm(forms.Form):
     )
     owner_email = forms.EmailField(
         label=gettext_lazy("Email address of the owner"),
-        help_text=gettext_lazy("Becomes the first member. A new person chooses a password by link."),
+        help_text=gettext_lazy("Is invited as the first owner, by a link in a mail."),
         widget=UnfoldAdminEmailInputWidget,
     )
     plan = forms.ChoiceField(label=gettext_lazy("Plan"), widget=UnfoldAdminSelectWidget)

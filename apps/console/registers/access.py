@@ -19,6 +19,7 @@ from apps.console.doings.access import (
     RemoveMember,
     RevokeInvitation,
     RevokeKey,
+    ShowLink,
     SuspendMember,
 )
 from apps.console.operator import sees_everything, tenants_of
@@ -131,7 +132,7 @@ class InvitationRegister(OfTenant):
     search_fields = ("email", "tenant__name", "tenant__slug")
     ordering = ("-created_at",)
     joined = ("invited_by",)
-    deeds = (RevokeInvitation(),)
+    deeds = (ShowLink(), RevokeInvitation())
 
     def heading(self, row: Invitation) -> str:
         return _("%(email)s to %(tenant)s") % {"email": row.email, "tenant": row.tenant}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
+from apps.console.doings.access import Invite
 from apps.console.doings.modules import InstallModule, UninstallModule, UpgradeModule
 from apps.console.doings.tenant_changes import AddHost, ChangePlan, ChangeSettings, Export
 from apps.console.doings.tenant_moves import Archive, Delete, Restore, Resume, Retry, Suspend
@@ -41,6 +42,7 @@ class TenantRegister(Register):
         Restore(),
         InstallModule(),
         UpgradeModule(),
+        Invite(),
         AddHost(),
         ChangePlan(),
         ChangeSettings(),
