@@ -16,7 +16,7 @@ GENESIS = bytes(32)
 class Xid8Field(models.Field):
     """A PostgreSQL transaction id that never wraps (`xid8`), filled by the transaction that writes the row."""
 
-    def db_type(self, connection: object) -> str:  # noqa: ARG002 - PostgreSQL alone
+    def db_type(self, connection: object) -> str:
         return "xid8"
 
 

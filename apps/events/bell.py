@@ -29,6 +29,8 @@ class Bell:
     """Sends rings from a thread of its own; after a failure it is silent for `SULK` seconds."""
 
     def __init__(self) -> None:
+        # Without a broker rings would only pile up in this process; the workers ask by themselves then.
+        self.silent = str(sender.conf.broker_url).startswith("memory:")
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
 
@@ -39,6 +41,8 @@ class Bell:
 
     def ring(self, job_id: UUID) -> None:
         """Ask a worker to look for due jobs; `job_id` says on whose behalf."""
+        if self.silent:
+            return
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="bell", daemon=True)

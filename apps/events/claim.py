@@ -9,8 +9,9 @@ from django.db import connections
 from psycopg import sql
 
 from apps.core.actor import Actor
-from apps.core.scope import platform_scope
+from apps.core.scope import TenantRef, platform_scope
 from apps.events.pulse import LEASE, Run
+from apps.tenants import queries as tenants
 
 # Tenants with something due: the one with the fewest running jobs first, chance between equals, so that ten
 # thousand jobs of one tenant do not keep the single job of another waiting. A loose scan over the queue's index.
@@ -44,12 +45,16 @@ RETURNING id, tenant_id, name, args, actor, request_id, fence, attempt, max_atte
 
 @dataclass(frozen=True)
 class Claim:
-    """A job this process holds: what to run, for whom, and the run that proves it."""
+    """A job this process holds: what to run, for whom, and the run that proves it.
+
+    `tenant` is None for the platform's jobs, and when the job's tenant is gone.
+    """
 
     name: str
     args: dict[str, Any]
     request_id: str | None
     max_attempts: int
+    tenant: TenantRef | None
     run: Run
 
     @property
@@ -75,4 +80,5 @@ def claim(lease: float = LEASE) -> Claim | None:
 def _claimed(row: tuple[Any, ...], lease: float) -> Claim:
     job_id, tenant_id, name, args, actor, request_id, fence, attempt, max_attempts = row
     run = Run(job_id, tenant_id, Actor.from_dict(json.loads(actor)), fence, attempt, lease)
-    return Claim(name, json.loads(args), request_id, max_attempts, run)
+    found = tenants.snapshot(tenant_id) if tenant_id else None
+    return Claim(name, json.loads(args), request_id, max_attempts, found.ref if found else None, run)

@@ -19,7 +19,6 @@ from apps.core.errors import Problem
 from apps.core.scope import Scope, TenantRef, platform_scope, tenant_scope
 from apps.events.claim import Claim, claim
 from apps.events.pulse import LEASE, Lost, heart
-from apps.tenants import queries as tenants
 
 logger = logging.getLogger("aibos.work")
 
@@ -105,14 +104,10 @@ def _tenant_of(taken: Claim, task: queue.Task) -> TenantRef | None:
     if (tenant_id is None and task.tenant == "required") or (tenant_id and task.tenant == "forbidden"):
         msg = f"The task {task.name!r} may not run {'for' if tenant_id else 'without'} a tenant."
         raise Refused(msg)
-    if tenant_id is None:
-        return None
-    with platform_scope("work: find the job's tenant"):
-        found = tenants.snapshot(tenant_id)
-    if found is None:
+    if tenant_id and taken.tenant is None:
         msg = f"There is no tenant {tenant_id}."
         raise Refused(msg)
-    return found.ref
+    return taken.tenant
 
 
 def _scope(tenant: TenantRef | None, taken: Claim) -> AbstractContextManager[Scope]:

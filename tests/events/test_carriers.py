@@ -34,7 +34,9 @@ def quiet(acme: TenantRef, own_tasks: None) -> Iterator[None]:
 def effects(tenant: TenantRef, superuser_url: str, kind: str = "mark") -> list[str]:
     """Return the targets marked in a tenant's chain, read past every wall."""
     settle(tenant)
-    statement = sql.SQL("SELECT target FROM {} WHERE target LIKE %s").format(sql.Identifier(tenant.schema, "audit_entry"))
+    statement = sql.SQL("SELECT target FROM {} WHERE target LIKE %s").format(
+        sql.Identifier(tenant.schema, "audit_entry")
+    )
     with psycopg.connect(superuser_url) as admin:
         return [row[0] for row in admin.execute(statement, [f"{kind}:%"]).fetchall()]
 
@@ -144,5 +146,3 @@ def _transactions_of_others(superuser_url: str) -> int:
     )
     with psycopg.connect(superuser_url) as admin:
         return int(admin.execute(statement).fetchone()[0])
-
-

@@ -33,7 +33,11 @@ LEAD = EventType(
     "A lead was created.",
     {
         "type": "object",
-        "properties": {"id": {"type": "string"}, "n": {"type": ["integer", "null"]}, "tags": {"items": {"type": "string"}}},
+        "properties": {
+            "id": {"type": "string"},
+            "n": {"type": ["integer", "null"]},
+            "tags": {"items": {"type": "string"}},
+        },
         "required": ["id"],
         "additionalProperties": False,
     },
@@ -262,7 +266,7 @@ def crowd(tenant: TenantRef, committed: list[UUID], seed: int, until: float) -> 
                 event_id = outbox.emit("lead.created", data={"id": "1"}, by=SYSTEM)
                 time.sleep(chance.random() * 0.01)
                 if chance.random() < 0.1:
-                    raise InterruptedError
+                    raise InterruptedError  # noqa: TRY301 - the way out of the transaction
             committed.append(event_id)
         except InterruptedError:
             continue
@@ -283,7 +287,11 @@ def test_no_event_of_a_slow_transaction_is_passed_over(fresh_tenant: TenantRef, 
     while any(thread.is_alive() for thread in writers):
         if naive:
             with tenant_scope(fresh_tenant):
-                rows = list(OutboxEvent.objects.filter(type="lead.created", id__gt=last).order_by("id").values_list("id", flat=True))
+                rows = list(
+                    OutboxEvent.objects.filter(type="lead.created", id__gt=last)
+                    .order_by("id")
+                    .values_list("id", flat=True)
+                )
             seen += rows
             last = rows[-1] if rows else last
         else:

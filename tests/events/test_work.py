@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
 from django.db import connections, transaction
 
 from apps.audit import ledger
 from apps.audit import queries as entries
-from apps.core import context, queue
+from apps.core import context, health, queue
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import Conflict, Invalid, NotFound, PermissionDenied
 from apps.core.scope import TenantRef, current_scope, current_tenant, platform_scope, tenant_scope
@@ -246,7 +247,9 @@ def test_a_waiting_job_is_cancelled_at_once(acme: TenantRef, anna: Actor) -> Non
 
 
 @pytest.mark.parametrize("raises", [False, True], ids=["ends early", "takes all back"])
-def test_a_running_job_is_cancelled_at_its_next_safe_point(acme: TenantRef, anna: Actor, raises: bool) -> None:
+def test_a_running_job_is_cancelled_at_its_next_safe_point(
+    acme: TenantRef, anna: Actor, raises: bool
+) -> None:
     @queue.task("test.patient")
     def patient(handle: Handle) -> dict[str, int]:
         ledger.record("test.marked", by=handle.by, target="mark:cancel")
@@ -317,7 +320,9 @@ def test_a_zombies_effects_are_taken_back(acme: TenantRef) -> None:
 
     def expire(job_id: UUID) -> None:
         with connections["default"].cursor() as cursor:
-            cursor.execute("UPDATE public.events_job SET lease_until = now() - interval '1 s' WHERE id = %s", [job_id])
+            cursor.execute(
+                "UPDATE public.events_job SET lease_until = now() - interval '1 s' WHERE id = %s", [job_id]
+            )
             cursor.execute(sweeper.EXPIRED)
 
     before = marks(acme, "mark:zombie")
@@ -351,6 +356,7 @@ def test_a_dead_broker_neither_fails_nor_delays_the_caller(
         raise ConnectionError("nobody there")
 
     monkeypatch.setattr("apps.events.bell.sender.send_task", dead)
+    monkeypatch.setattr(bell, "silent", False)
     queue.task("test.nothing")(lambda _: None)
     job_id = ask(acme, "test.nothing")
     returned = time.monotonic()
@@ -398,3 +404,25 @@ def test_lists_filter_and_page(acme: TenantRef, globex: TenantRef, anna: Actor) 
 def test_every_state_has_its_moves() -> None:
     assert set(MOVES) == set(JobState)
     assert MOVES[JobState.DONE] == frozenset()
+
+
+def test_the_command_runs_what_is_due(acme: TenantRef, capsys: pytest.CaptureFixture[str]) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    job_id = ask(acme, "test.nothing")
+    call_command("work", "--once")
+    assert capsys.readouterr().out == "1 jobs run.\n"
+    assert job(job_id).state == "done"
+
+
+def test_the_queue_reports_its_lag(acme: TenantRef) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    job_id = ask(acme, "test.nothing")
+    for age, status in ((1, "ok"), (90, "degraded"), (900, "failed")):
+        with platform_scope("test"), connections["default"].cursor() as cursor:
+            cursor.execute(
+                "UPDATE public.events_job SET run_at = now() - %s * interval '1 second' WHERE id = %s",
+                [age, job_id],
+            )
+        found = health.run()["job_queue"]
+        assert (found.status, found.figures["jobs_queued"]) == (status, 1)
+    assert health.run()["outbox_lag"].status == "ok"
