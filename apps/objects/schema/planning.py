@@ -117,11 +117,8 @@ def plan(old: Mapping[str, ObjectDef], new: Mapping[str, ObjectDef], *, rows: Ro
         fields = field_renames(definition, new[now]) if now in new else {}
         before[now] = renamed(definition, now, fields, moved)
         steps += _rename_steps(definition, before[now], fields)
-    old_state, new_state = project_state(before.values()), project_state(new.values())
-    detector = MigrationAutodetector(old_state.clone(), new_state.clone(), Answers(new))
-    changes = detector.changes(graph=MigrationGraph(), trim_to_apps={APP_LABEL})
-    operations = [op for migration in changes.get(APP_LABEL, ()) for op in migration.operations]
-    created = {op.name for op in operations if isinstance(op, ops.CreateModel)}
+    operations = [op for name in sorted({*before, *new}) for op in _operations(before.get(name), new.get(name))]
+    operations.sort(key=_turn)
     counts: dict[str, int] = {}
 
     def count(name: str) -> int:
@@ -131,16 +128,29 @@ def plan(old: Mapping[str, ObjectDef], new: Mapping[str, ObjectDef], *, rows: Ro
         return counts[name]
 
     for op in operations:
-        if _part_of_creation(op, created):
-            continue
         verdict = judge(op, before, new, count)
         steps.append(Step(**verdict, action=op))
-    return Plan(tuple(steps), old_state, new_state, dict(new))
+    return Plan(tuple(steps), project_state(before.values()), project_state(new.values()), dict(new))
 
 
-def _part_of_creation(op: Any, created: set[str]) -> bool:
-    """Whether the table's creation includes the operation already."""
-    return not isinstance(op, ops.CreateModel) and getattr(op, "model_name", "") in created
+def _operations(old: ObjectDef | None, new: ObjectDef | None) -> list[Any]:
+    """Return Django's operations from one state of an object to the other.
+
+    States know no relations, so each object is compared alone: the autodetector's optimizer takes minutes
+    over the operations of 150 objects at once. A new table is created with everything that belongs to it.
+    """
+    if old is None and new is not None:
+        return [ops.CreateModel(new.name, fields=[])]
+    before, after = (project_state([d] if d else []) for d in (old, new))
+    answers = Answers({new.name: new} if new else {})
+    detector = MigrationAutodetector(before, after, answers)
+    changes = detector.changes(graph=MigrationGraph(), trim_to_apps={APP_LABEL})
+    return [op for migration in changes.get(APP_LABEL, ()) for op in migration.operations]
+
+
+def _turn(op: Any) -> int:
+    """Tables that others refer to come first, those nobody refers to any more go last."""
+    return 0 if isinstance(op, ops.CreateModel) else 2 if isinstance(op, ops.DeleteModel) else 1
 
 
 def _rename_steps(old: ObjectDef, new: ObjectDef, fields: Mapping[str, str]) -> list[Step]:
