@@ -55,7 +55,7 @@ class Traffic:
                 self._minutes.pop(min(self._minutes))
             minute = self._minutes.setdefault(start, [0, 0, 0])
             minute[0] += 1
-            minute[1] += status >= 500  # noqa: PLR2004 - the server's own errors
+            minute[1] += status >= 500
             minute[2] += round(seconds * 1000)
 
     def hand_over(self) -> int:

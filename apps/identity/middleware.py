@@ -6,9 +6,11 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils.functional import SimpleLazyObject
 
 from apps.core import context
+from apps.core.errors import Problem
 from apps.core.scope import current_tenant, scope_of
 from apps.identity.devices import remember_device
 from apps.identity.models import Membership, User
@@ -21,10 +23,14 @@ Handler = Callable[[HttpRequest], HttpResponse]
 class SessionMiddleware(DjangoSessionMiddleware):
     """Django's, with the session told where the request comes from."""
 
-    def process_request(self, request: HttpRequest) -> None:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
         super().process_request(request)
         if scope_of() is not None:
-            request.session.bind(place_of(request))  # type: ignore[attr-defined]
+            try:
+                request.session.bind(place_of(request))  # type: ignore[attr-defined]
+            except Problem as problem:
+                return refused(request, problem)
+        return None
 
 
 class IdentityMiddleware(AuthenticationMiddleware):
@@ -33,22 +39,26 @@ class IdentityMiddleware(AuthenticationMiddleware):
     Runs inside the page's scope. Outside one (the API, health checks) it leaves everything to the door.
     """
 
-    def process_request(self, request: HttpRequest) -> None:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
         request.identity = None  # type: ignore[attr-defined]
         request.actor = None  # type: ignore[attr-defined]
         request.membership = None  # type: ignore[attr-defined]
         request.user = AnonymousUser()
         if scope_of() is None:
-            return
-        identity = identify(request)
+            return None
+        try:
+            identity = identify(request)
+        except Problem as problem:
+            return refused(request, problem)
         if identity is None:
-            return
+            return None
         request.identity = identity  # type: ignore[attr-defined]
         request.actor = identity.actor  # type: ignore[attr-defined]
         request.user = SimpleLazyObject(lambda: User.objects.get(pk=identity.user_id))  # type: ignore[assignment]
         if identity.tenant is not None:
             request.membership = SimpleLazyObject(lambda: _membership(identity))  # type: ignore[attr-defined]
         context.actor.set(identity.actor)
+        return None
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Mark the browser of somebody who has just signed in."""
@@ -56,6 +66,12 @@ class IdentityMiddleware(AuthenticationMiddleware):
         if user_id is not None:
             remember_device(response, user_id=user_id)
         return response
+
+
+def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Return the page of a refusal that came before anybody was known; it needs no person and no query."""
+    values = {"problem": problem, "request_id": getattr(request, "request_id", "")}
+    return HttpResponse(render_to_string("errors/refused.html", values), status=problem.status)
 
 
 def _membership(identity: Identity) -> Membership:
