@@ -133,6 +133,14 @@ def test_empty_groups(inside):
     assert found(inside, {}) == {one}
 
 
+def test_the_ends_of_the_calendar(inside):
+    one = str(insert("qa_lead", name="x", owner_id=inside.user("manager"), seen_at="2026-01-01T00:00:00Z"))
+    assert found(inside, {"seen_at": {"$lte": "9999-12-31"}}) == {one}
+    assert found(inside, {"seen_at": {"$between": ["0001-01-01", "9999-12-31"]}}) == {one}
+    assert found(inside, {"seen_at": "9999-12-31"}) == set()
+    assert found(inside, {"score": {"$ne": "1e999"}}) == {one}
+
+
 def test_fields_compare_with_fields(inside):
     me = inside.user("manager")
     day = dt.datetime(2026, 1, 10, 12, tzinfo=dt.UTC)
@@ -184,6 +192,13 @@ REFUSED = [
     ({"where": {"score": {"$in": [1] * 1001}}}, "INVALID_FILTER"),
     ({"where": {"name": "x" * 5000}}, "INVALID_FILTER"),
     ({"where": ["score", "~~", 1]}, "INVALID_FILTER"),
+    ({"where": {"name": {"$like": "a\\"}}}, "INVALID_FILTER"),
+    ({"where": {"name": "half \ud800"}}, "INVALID_FILTER"),
+    ({"where": {"half \ud800": 1}}, "INVALID_FIELD"),
+    ({"search": "half \ud800"}, "INVALID_QUERY"),
+    ({"search": "nul \x00"}, "INVALID_QUERY"),
+    ({"where": {"seen_at": {"$lte": "10000-01-01"}}}, "INVALID_FILTER"),
+    ({"where": {"seen_at": {"$lte": "{99999_years_ago}"}}}, "FILTER_TOKEN_UNKNOWN"),
     ({"where": [1, 2, 3]}, "INVALID_FILTER"),
     ({"orderBy": [{"field": "bogus"}]}, "INVALID_SORT"),
     ({"orderBy": [{"field": "name", "order": "up"}]}, "INVALID_SORT"),
@@ -224,6 +239,7 @@ def test_refusals(inside, body, code):
     with pytest.raises(Problem) as refusal:
         query.find("qa_lead", body, by=inside.actor("manager"))
     assert (refusal.value.code, refusal.value.status) == (code, 400)
+    json.dumps(refusal.value.as_dict(), ensure_ascii=False).encode()
 
 
 def test_deep_filters_are_refused(inside):

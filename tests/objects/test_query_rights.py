@@ -267,7 +267,7 @@ def test_a_stale_view_is_what_the_clock_prevents(wiped, monkeypatch):
     ask = lambda: query.find("qa_lead", {}, by=sales, tenant=wiped.acme)  # noqa: E731
     ask()
     ask()
-    blind = plans._remembered
+    blind = plans.remembered
 
     def unclocked(tenant, by):
         view = blind(tenant, by)
@@ -275,7 +275,7 @@ def test_a_stale_view_is_what_the_clock_prevents(wiped, monkeypatch):
             view.clock = None
         return view
 
-    monkeypatch.setattr(plans, "_remembered", unclocked)
+    monkeypatch.setattr(plans, "remembered", unclocked)
     with tenant_scope(wiped.acme):
         permissions.unassign(user_id=sales.user_id, name="qa_sales", by=SYSTEM)
     # The scope above has not asked for these rights, so the process still remembers the old ones.

@@ -29,7 +29,7 @@ LIST_PARAMETERS = (
     Parameter("searchFields", "Where the words are looked for."),
     Parameter(
         "count",
-        "`true` for the exact total, `capped` up to 10,000, `estimated` from statistics.",
+        "`true` for the exact total, `capped` up to 1,000, `estimated` from statistics.",
         {"type": "string", "enum": ["true", "false", "exact", "capped", "estimated", "none"]},
     ),
 )

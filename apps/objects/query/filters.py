@@ -35,6 +35,13 @@ DAY = dt.timedelta(days=1)
 MOST_DAYS = 36_500
 
 
+def edges(day: dt.date, zone: dt.tzinfo) -> tuple[dt.datetime, dt.datetime]:
+    """Return the instants at which a day begins and ends; the calendar's last day ends with its last instant."""
+    start = dt.datetime.combine(day, dt.time(), zone)
+    end = dt.datetime.max.replace(tzinfo=dt.UTC) if day == dt.date.max else start + DAY
+    return start, end
+
+
 class FilterReader:
     """Reads filters of one query; collects the comparands and the names of the fields used."""
 
@@ -130,15 +137,15 @@ class FilterReader:
 
     def _day(self, field: FieldDef, operator: str, day: dt.date) -> tree.Node:
         """A date against an instant: an upper bound means to the end of that day, equality the whole day."""
-        start = dt.datetime.combine(day, dt.time(), self.moment.zone)
+        start, end = edges(day, self.moment.zone)
         if operator in ("$eq", "$ne"):
             inside = (
                 tree.Test(field.name, "gte", self.slot(start)),
-                tree.Test(field.name, "lt", self.slot(start + DAY)),
+                tree.Test(field.name, "lt", self.slot(end)),
             )
             return tree.Every(inside) if operator == "$eq" else tree.Inverse(tree.Every(inside))
         if operator == "$lte":
-            return tree.Test(field.name, "lt", self.slot(start + DAY))
+            return tree.Test(field.name, "lt", self.slot(end))
         return tree.Test(field.name, SCALAR[operator], self.slot(start))
 
     def _members(self, field: FieldDef, operator: str, operand: Any) -> tree.Node:
@@ -159,6 +166,8 @@ class FilterReader:
         value = self.value(field, operand)
         if not isinstance(value, str):
             raise invalid_filter(f"{operator} on {field.name!r} takes text.")
+        if operator in ("$like", "$ilike") and (len(value) - len(value.rstrip("\\"))) % 2:
+            raise invalid_filter(f"The pattern of {operator} on {field.name!r} ends with a lone backslash.")
         if kind_of(field).is_array:
             return tree.Test(field.name, "has" if operator == "$contains" else "has_not", self.slot(value))
         return tree.Test(field.name, TEXT[operator], self.slot(value))

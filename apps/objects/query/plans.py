@@ -65,20 +65,21 @@ def with_view(tenant: TenantRef, by: Actor, ask: Callable[[View], T]) -> T:
     """Return `ask(view)`; what a stale view answered or refused is asked again with a fresh one."""
     scope = scope_of()
     if scope is None or scope.tenant is None:
-        remembered = _remembered(tenant, by)
-        if remembered is not None:
+        view = remembered(tenant, by)
+        if view is not None:
             try:
-                return ask(remembered)
+                return ask(view)
             except Stale:
                 pass
             except (Problem, psycopg.Error):
-                if remembered.checked:
+                if view.checked:
                     raise
     with tenant_scope(tenant):
         return ask(View(tenant, catalog.catalog(), access.access_for(by)))
 
 
-def _remembered(tenant: TenantRef, by: Actor) -> View | None:
+def remembered(tenant: TenantRef, by: Actor) -> View | None:
+    """Return the view as this process last saw it, or None; its clock must be compared before it is believed."""
     objects = catalog.seen(tenant)
     rights = access.seen(by, tenant)
     if objects is None or rights is None:

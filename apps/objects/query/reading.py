@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from apps.objects.definitions import FieldDef, ObjectDef
-from apps.objects.kinds import kind_of
+from apps.objects.kinds import FieldProblem, kind_of
+from apps.objects.kinds.text import clean_text
 from apps.objects.query import arrays, refusals, tree
 from apps.objects.query.filters import FilterReader
 from apps.objects.query.grouping import read_groups, read_having, read_measures
@@ -180,8 +181,8 @@ def _sort_key(item: Any) -> tree.Sort:
 def _check_sortable(obj: ObjectDef, name: str) -> None:
     field = obj.all_fields.get(name)
     if field is None:
-        message = f"The order uses {name[:80]!r}, which is not a field on object {obj.name!r}."
-        raise invalid_sort(message, object=obj.name, field=name[:80])
+        message = f"The order uses {refusals.shown(name)!r}, which is not a field on object {obj.name!r}."
+        raise invalid_sort(message, object=obj.name, field=refusals.shown(name))
     if not (kind_of(field).sortable and field.sortable):
         raise invalid_sort(f"{name!r} cannot order a list.", object=obj.name, field=name)
 
@@ -194,9 +195,10 @@ def search(reader: FilterReader, obj: ObjectDef, raw: Any, fields: Any) -> tree.
         raw, fields = raw.get("query"), raw.get("fields", fields)
     if raw is None or raw == "":
         return None
-    if not isinstance(raw, str) or len(raw) > refusals.MOST_TEXT or "\x00" in raw:
-        raise invalid_query("`search` is text.")
-    terms = raw.split()[: refusals.MOST_TERMS]
+    try:
+        terms = clean_text(raw)[: refusals.MOST_TEXT].split()[: refusals.MOST_TERMS]
+    except FieldProblem as problem:
+        raise invalid_query(f"`search`: {problem.message}") from problem
     names = None
     if fields:
         if isinstance(fields, str):

@@ -32,16 +32,21 @@ def invalid_sort(message: str, **details: Any) -> Problem:
     return Invalid(message, code="INVALID_SORT", details=details)
 
 
+def shown(name: Any) -> str:
+    """Return a name from outside as text that can be printed and sent: short, and without half characters."""
+    return str(name)[:80].encode(errors="backslashreplace").decode()
+
+
 def unknown_field(obj: str, name: Any, where: str = "") -> Problem:
     """400 INVALID_FIELD, naming the object and the field."""
     said = f" ({where})" if where else ""
-    message = f"Unknown field {str(name)[:80]!r} on object {obj!r}{said}."
-    return Invalid(message, code="INVALID_FIELD", details={"object": obj, "field": str(name)[:80]})
+    message = f"Unknown field {shown(name)!r} on object {obj!r}{said}."
+    return Invalid(message, code="INVALID_FIELD", details={"object": obj, "field": shown(name)})
 
 
 def unsupported(names: list[str], obj: str) -> Problem:
     """400 UNSUPPORTED_QUERY_PARAM."""
-    message = f"Unsupported query parameter(s): {', '.join(name[:80] for name in names)}."
+    message = f"Unsupported query parameter(s): {', '.join(map(shown, names))}."
     return Invalid(message, code="UNSUPPORTED_QUERY_PARAM", details={"object": obj})
 
 
@@ -53,11 +58,11 @@ def hidden_fields(obj: str, names: list[str]) -> Problem:
 
 def no_object(name: str) -> Problem:
     """404 OBJECT_NOT_FOUND."""
-    message = f"Object {name[:80]!r} is not registered."
-    return NotFound(message, code="OBJECT_NOT_FOUND", details={"object": name[:80]})
+    message = f"Object {shown(name)!r} is not registered."
+    return NotFound(message, code="OBJECT_NOT_FOUND", details={"object": shown(name)})
 
 
 def no_record(obj: str, record_id: Any) -> Problem:
     """404 RECORD_NOT_FOUND: absent, deleted and invisible look the same."""
-    message = f"Record {str(record_id)[:80]} not found in {obj}"
+    message = f"Record {shown(record_id)} not found in {obj}"
     return NotFound(message, code="RECORD_NOT_FOUND", details={"object": obj})

@@ -1,10 +1,10 @@
 """One call of a record service: tenant, definitions, rights and actor, and the way to run a statement."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -13,7 +13,7 @@ from django.db import transaction
 from apps.audit import ledger
 from apps.core.actor import Actor
 from apps.core.db import fast
-from apps.core.errors import PermissionDenied
+from apps.core.errors import PermissionDenied, Problem
 from apps.core.scope import TenantRef, current_tenant, scope_of, tenant_scope
 from apps.objects import catalog
 from apps.objects.catalog import Catalog
@@ -27,10 +27,20 @@ from apps.objects.records.faults import problem_of
 from apps.permissions.access import Access, access_for
 from apps.permissions.rights import Denied, Operation
 
+T = TypeVar("T")
+
+
+class Swerve(Exception):
+    """A signal: what was begun in one go must be done in a transaction; nothing has been written."""
+
 
 @dataclass(frozen=True)
 class Call:
-    """What one service call works with; `now` is cut to milliseconds, as every instant here is."""
+    """What one service call works with; `now` is cut to milliseconds, as every instant here is.
+
+    `clock` is None within a transaction. Otherwise the call runs in one go: each statement stands alone, is
+    believed only while the tenant's clock stands at `clock`, and whatever is not plain sailing swerves.
+    """
 
     tenant: TenantRef
     catalog: Catalog
@@ -39,6 +49,7 @@ class Call:
     by: Actor
     zone: dt.tzinfo | None = None
     now: dt.datetime = field(default_factory=lambda: milliseconds(dt.datetime.now(dt.UTC)))
+    clock: int | None = None
 
     @property
     def context(self) -> AcceptContext:
@@ -53,15 +64,23 @@ class Call:
         """Return the same call on another object."""
         return Call(self.tenant, self.catalog, self.access, obj, self.by, self.zone, self.now)
 
-    def run(self, text: bytes, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Run a statement in the transaction; what the database refuses becomes a `Problem`."""
+    def run(self, text: bytes, params: Sequence[Any], *, writes: bool = False) -> list[tuple[Any, ...]]:
+        """Run a statement; what the database refuses becomes a `Problem`, or a `Swerve` in one go.
+
+        A statement that writes in one go compares the clock itself, before anything is committed.
+        """
         try:
-            return fast.read(self.tenant, text, params).rows
+            read = fast.read(self.tenant, text, params)
         except psycopg.Error as error:
+            if self.clock is not None and not isinstance(error, psycopg.OperationalError):
+                raise (lost(error) or Swerve) from error
             problem = problem_of(self.obj, error)
             if problem is None:
                 raise
             raise problem from error
+        if self.clock is not None and not writes and read.clock != self.clock:
+            raise Swerve
+        return read.rows
 
     def view(self) -> View:
         """Return the view that compiled statements are kept by."""
@@ -83,6 +102,8 @@ class Call:
 
     def deny(self, op: str, reason: str, record_id: Any = None) -> None:
         """Write the refusal into the ledger and raise 403."""
+        if self.clock is not None:
+            raise Swerve
         target = self.target(record_id) if record_id else f"object:{self.obj.name}"
         ledger.denied(f"{self.obj.name}.{op}", by=self.by, reason=reason, target=target)
         raise PermissionDenied(reason, details={"object": self.obj.name})
@@ -92,9 +113,47 @@ class Call:
         return as_id(self.obj, raw)
 
 
+def lost(error: psycopg.Error) -> Problem | None:
+    """Return the refusal of a write that was sent twice, because the connection broke after the first."""
+    if isinstance(error, psycopg.errors.UniqueViolation) and str(error.diag.constraint_name).endswith(
+        "_pkey"
+    ):
+        message = "The connection to the database was lost while writing; the record was made."
+        return Problem("SERVICE_UNAVAILABLE", message, status=503)
+    return None
+
+
 def milliseconds(moment: dt.datetime) -> dt.datetime:
     """Return the instant cut to milliseconds: what the wire shows is what is stored."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def in_one_go(
+    name: str,
+    work: Callable[[Call], T],
+    *,
+    by: Actor,
+    tenant: TenantRef | None,
+    zone: dt.tzinfo | None = None,
+) -> T | None:
+    """Return `work(call)` on what this process remembers, without a transaction around it.
+
+    None means that it must be done in one: inside a scope, with nothing remembered, or when it swerved.
+    """
+    if tenant is None or scope_of() is not None:
+        return None
+    view = plans.remembered(tenant, by)
+    obj = view.catalog.find(name) if view is not None else None
+    if view is None or obj is None:
+        return None
+    try:
+        return work(Call(tenant, view.catalog, view.access, obj, by, zone, clock=view.clock))
+    except Swerve:
+        return None
+    except Problem as problem:
+        if problem.status >= 500:
+            raise
+        return None
 
 
 @contextmanager

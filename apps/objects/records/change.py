@@ -15,7 +15,7 @@ from apps.objects.query import parse
 from apps.objects.query.refusals import invalid_query, no_record
 from apps.objects.records import history, statements
 from apps.objects.records.accept import accept
-from apps.objects.records.call import Call, opened, wire
+from apps.objects.records.call import Call, in_one_go, opened, wire
 from apps.objects.records.written import Written
 
 IfMatch = int | str | dt.datetime | None
@@ -33,9 +33,16 @@ def create(
 
     Raises INVALID_FIELD, VALIDATION_FAILED (400), PERMISSION_DENIED (403), UNIQUE_VIOLATION (409).
     """
-    with opened(name, by=by, tenant=tenant, zone=zone) as call:
+
+    def work(call: Call) -> Written:
         call.require("create")
         return made(call, data)
+
+    done = in_one_go(name, work, by=by, tenant=tenant, zone=zone)
+    if done is not None:
+        return done
+    with opened(name, by=by, tenant=tenant, zone=zone) as call:
+        return work(call)
 
 
 def made(call: Call, data: Mapping[str, Any], source_id: str | None = None) -> Written:
@@ -72,9 +79,16 @@ def update(
     `if_match` is the version or the `updated_at` the caller saw; another one raises 409 CONCURRENT_UPDATE with
     `currentVersion` and `currentRecord`. Raises RECORD_NOT_FOUND (404) as well as what `create` raises.
     """
-    with opened(name, by=by, tenant=tenant, zone=zone) as call:
+
+    def work(call: Call) -> Written:
         call.require("edit", record_id)
         return changed(call, record_id, changes, if_match)
+
+    done = in_one_go(name, work, by=by, tenant=tenant, zone=zone)
+    if done is not None:
+        return done
+    with opened(name, by=by, tenant=tenant, zone=zone) as call:
+        return work(call)
 
 
 def changed(call: Call, record_id: UUID | str, changes: Mapping[str, Any], if_match: IfMatch) -> Written:
@@ -89,7 +103,7 @@ def changed(call: Call, record_id: UUID | str, changes: Mapping[str, Any], if_ma
     _judge_state(call, row, new)
     before = {key: row[key] for key in new}
     book = history.write(call, "updated", identity, before=before, after=new, version=row["version"] + 1)
-    text = statements.update(call, identity, new, book)
+    text = statements.update(call, identity, new, book, row["version"])
     return Written(call.obj.name, str(identity), text, accepted.dropped, sorted(new))
 
 

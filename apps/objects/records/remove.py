@@ -110,7 +110,7 @@ def _mark(
         version=row["version"] + 1,
         details=details,
     )
-    return statements.update(call, row["id"], {"deleted_at": moment}, book)
+    return statements.update(call, row["id"], {"deleted_at": moment}, book, row["version"])
 
 
 def _refuse_when_used(call: Call, referrer: ObjectDef, field: FieldDef, ids: list[UUID]) -> None:

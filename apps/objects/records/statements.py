@@ -48,7 +48,7 @@ def insertable(obj: ObjectDef) -> tuple[str, ...]:
 
 def insert(call: Call, values: Mapping[str, Any], book: Book) -> str:
     """Insert one record with its history; return its JSON as the actor may read it."""
-    key = plans.key_of(call.view(), "insert", call.obj.name)
+    key = plans.key_of(call.view(), "insert", call.obj.name, call.clock is None)
     change = plans.cache.get(key, lambda: _compile_insert(call, book))
     return _run(call, change, values, [values.get(name) for name in change.columns], book)
 
@@ -64,12 +64,12 @@ def _compile_insert(call: Call, book: Book) -> Change:
     return Change(_whole(call, compiler, checks, body, book), columns, checked)
 
 
-def update(call: Call, record_id: UUID, values: Mapping[str, Any], book: Book) -> str:
-    """Write the changed columns of one locked record with its history; return its JSON."""
+def update(call: Call, record_id: UUID, values: Mapping[str, Any], book: Book, version: int) -> str:
+    """Write the changed columns of one record at `version` with its history; return its JSON."""
     names = tuple(sorted(values))
-    key = plans.key_of(call.view(), "update", call.obj.name, names)
+    key = plans.key_of(call.view(), "update", call.obj.name, names, call.clock is None)
     change = plans.cache.get(key, lambda: _compile_update(call, names, book))
-    params = [*(values[name] for name in change.columns), call.user_id, call.now, record_id]
+    params = [*(values[name] for name in change.columns), call.user_id, call.now, record_id, version]
     return _run(call, change, values, params, book)
 
 
@@ -77,7 +77,7 @@ def _compile_update(call: Call, names: tuple[str, ...], book: Book) -> Change:
     compiler = call.compiler()
     checks, checked = _checks(compiler, call.obj, [n for n in names if _points(call.obj.all_fields[n])])
     sets = [sql.SQL("{} = %s").format(sql.Identifier(name)) for name in names]
-    body = sql.SQL("UPDATE {} SET {} WHERE id = %s").format(
+    body = sql.SQL("UPDATE {} SET {} WHERE id = %s AND version = %s").format(
         compiler.table(call.obj), sql.SQL(", ").join([*sets, TOUCH])
     )
     return Change(_whole(call, compiler, checks, body, book), names, checked)
@@ -114,6 +114,8 @@ def _whole(
     call: Call, compiler: Compiler, checks: list[sql.Composable], body: sql.Composable, book: Book
 ) -> Plan:
     columns = compiler.columns(call.obj, "r", None)
+    if call.clock is not None:
+        return _guarded(call, compiler, checks, body, book, columns)
     head: sql.Composable = sql.SQL("WITH ")
     answer = sql.SQL("(SELECT row_to_json(x)::text FROM (SELECT {} FROM made r) x)").format(columns)
     tail: sql.Composable = sql.SQL("SELECT {}").format(answer)
@@ -127,12 +129,46 @@ def _whole(
     return compiler.plan(text)
 
 
+def _guarded(
+    call: Call,
+    compiler: Compiler,
+    checks: list[sql.Composable],
+    body: sql.Composable,
+    book: Book,
+    columns: sql.Composable,
+) -> Plan:
+    """Return the change for one go: a moved clock, a missing reference or a moved record is an error in it.
+
+    An error is the one way to undo a statement that is its own transaction.
+    """
+    fresh = sql.SQL(
+        "coalesce((SELECT ticks FROM public.tenant_clock WHERE key = {}), 0) = {} AS fresh"
+    ).format(compiler.params.add(compiler.tenant.id), compiler.params.add(Named("clock")))
+    named = [sql.SQL("{} AS {}").format(test, sql.Identifier(f"c{i}")) for i, test in enumerate(checks)]
+    whole = [sql.SQL("f.fresh"), *(sql.Identifier("f", f"c{i}") for i in range(len(checks)))]
+    text = sql.SQL(
+        "WITH found AS (SELECT {}), made AS ({} RETURNING *), entry AS ({}), event AS ({})"
+        " SELECT (SELECT row_to_json(x)::text FROM (SELECT {} FROM made r) x),"
+        " (CASE WHEN {} AND EXISTS (SELECT 1 FROM made) THEN '1' ELSE 'swerve' END)::integer FROM found f"
+    ).format(
+        sql.SQL(", ").join([*named, fresh]),
+        body,
+        sql.SQL(book.entry),
+        sql.SQL(book.event),
+        columns,
+        sql.SQL(" AND ").join(whole),
+    )
+    return compiler.plan(text)
+
+
 def _run(call: Call, change: Change, values: Mapping[str, Any], params: list[Any], book: Book) -> str:
     """Run a change; a reference that stands for nothing the actor may see undoes it."""
     asked = {name: _foreign(call, name, values.get(name)) for name in change.checked}
-    head = change.plan.bind((), call.user_id, asked)
+    head = change.plan.bind((), call.user_id, asked | {"clock": call.clock})
     bound = [*head, *_bound(call.obj, change.columns, params), *book.params]
-    row = call.run(change.plan.sql, bound)[0]
+    row = call.run(change.plan.sql, bound, writes=True)[0]
+    if call.clock is not None:
+        return str(row[0])
     missing = [name for name, known in zip(change.checked, row[1:], strict=True) if not known]
     if missing:
         fields = [call.obj.all_fields[name] for name in missing]
@@ -162,7 +198,7 @@ def lock(call: Call, record_id: UUID, *, deleted: bool | None = False) -> dict[s
 
     `deleted` False: a living one, True: one in the bin, None: either.
     """
-    key = plans.key_of(call.view(), "lock", call.obj.name, deleted)
+    key = plans.key_of(call.view(), "lock", call.obj.name, deleted, call.clock is None)
     plan = plans.cache.get(key, lambda: _compile_lock(call, deleted))
     rows = call.run(plan.sql, plan.bind((), call.user_id, {"id": record_id}))
     if not rows:
@@ -188,8 +224,12 @@ def _compile_lock(call: Call, deleted: bool | None) -> Plan:
         visible: sql.Composable = sql.SQL("(({}) OR ({}))").format(living, binned)
     else:
         visible = compiler.visible(call.obj, "r", deleted=deleted)
-    text = sql.SQL("SELECT {} FROM {} r WHERE {} AND {} FOR UPDATE").format(
-        columns, compiler.table(call.obj), identity, visible
+    # The comment makes a changed definition a new statement: PostgreSQL refuses a prepared one whose columns
+    # have other types than before.
+    locking = sql.SQL(" FOR UPDATE" if call.clock is None else "")
+    stamp = sql.SQL(f"/* {call.catalog.fingerprint.hex()} */")
+    text = sql.SQL("SELECT {} {} FROM {} r WHERE {} AND {}{}").format(
+        stamp, columns, compiler.table(call.obj), identity, visible, locking
     )
     return compiler.plan(text)
 
