@@ -167,7 +167,8 @@ class Door(APIView):
         """Tell whether this call runs in one transaction of the door; a replayable write always does."""
         if call.tenant is None:
             return False
-        return call.request.method in self.opens or self._replays(call)
+        method = "GET" if call.request.method == "HEAD" else call.request.method
+        return method in self.opens or self._replays(call)
 
     def _replays(self, call: Call) -> bool:
         return self.replays and call.is_write and not self.reading_posts and call.idempotency_key is not None

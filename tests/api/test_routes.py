@@ -94,7 +94,7 @@ CASES: dict[str, dict[str, Case]] = {
 }
 # What these doors do is identity's own tests' matter; here only who gets in.
 AUTH = re.compile(r"api/v1/(auth/|keys)")
-CATCH_ALL = "^api(?:/.*)?$"
+CATCH_ALL = r"^api(?:/(?s:.*))?\Z"
 
 
 def walk(patterns: list[Any], prefix: str = "") -> list[tuple[str, type[Door]]]:
@@ -243,3 +243,13 @@ def test_other_methods_are_refused_by_name(route, door, method, owner):
         answer = owner.send(other, address(route, of(route, method).arguments))
         assert (answer.status_code, answer.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
         assert answer.json()["details"]["allowed"] == door.methods()
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/v2", "/api/v1/nope", "/api/v1/keys/%0A", "/api/v1/data/a/b/c/d%0D%0A"]
+)
+def test_what_no_door_serves_is_refused_as_json(owner, nobody, path):
+    for who in (owner, nobody):
+        answer = who.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "ENDPOINT_NOT_FOUND")
