@@ -26,6 +26,7 @@ appendfsync everysec
 save ""
 maxmemory-policy noeviction
 daemonize no
+set-proc-title no
 """
 
 
