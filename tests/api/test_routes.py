@@ -60,6 +60,7 @@ DATA = {
 CASES: dict[str, dict[str, Case]] = {
     ".well-known/objectstack": {"GET": OK},
     "healthz": {"GET": OK},
+    "healthz/host": {"GET": case(query="domain=acme.localhost")},
     "readyz": {"GET": case(None, 503)},
     "diagz": {"GET": case(None, 403)},
     "api/v1": {"GET": OK},
