@@ -121,10 +121,10 @@ def holds(  # noqa: PLR0911 - one answer a kind of rule
             expected = user if isinstance(wanted, CurrentUser) else wanted
             return expected is not None and record.get(field) == expected
         case FieldEquals(field, value):
-            wanted = user if isinstance(value, CurrentUser) else value
-            if wanted is None:
+            other = user if isinstance(value, CurrentUser) else value
+            if other is None:
                 return value is None and record.get(field) is None
-            return record.get(field) == wanted
+            return record.get(field) == other
         case FieldIn(field, values):
             found = record.get(field)
             return found is not None and found in values
