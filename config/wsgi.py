@@ -7,6 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 pages = get_wsgi_application()
 
-from config.lanes import lanes  # noqa: E402 - needs the settings
+from apps.core.traffic import traffic  # noqa: E402 - needs the settings
+from config.lanes import lanes  # noqa: E402
 
 application = lanes(pages)
+traffic.start()
