@@ -98,6 +98,13 @@ def test_sharing_model(model, op, rule):
     assert access(on(**rights)).predicate(op, Thing(sharing_model=model)) == rule
 
 
+def test_scopes_of_reading_and_writing():
+    assert access(on(readScope="org")).predicate("read", Thing()) == Always()
+    assert access(on(readScope="own", allowRead=True)).predicate("read", Thing()) == OwnerIs(CURRENT_USER)
+    assert access(on(writeScope="org")).predicate("delete", Thing()) == Always()
+    assert access(on(writeScope="own", allowRead=True)).predicate("edit", Thing()) == Never()
+
+
 def test_objects_without_owners_are_shared():
     mine = access(on(allowRead=True, allowDelete=True))
     assert mine.predicate("delete", Thing(owner_field=None)) == Always()
