@@ -64,5 +64,5 @@ urlpatterns = [
     # The addresses of ObjectOS, for its clients: the same doors.
     *data_urls("api/data"),
     path("api/metadata/<str:name>", meta.MetadataAliasDoor.as_view()),
-    re_path(r"^api(?:/(?s:.*))?\Z", discovery.MissingDoor.as_view()),
+    re_path(r"^api(?:/[\s\S]*)?\Z", discovery.MissingDoor.as_view()),
 ]
