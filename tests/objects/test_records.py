@@ -9,11 +9,14 @@ from django.db import connections, transaction
 
 from apps.audit.models import Pending
 from apps.core.actor import SYSTEM
+from apps.core.db.owner import owner_session
 from apps.core.errors import Problem
 from apps.core.ids import uuid7
 from apps.core.scope import tenant_scope
 from apps.events.models import OutboxEvent
 from apps.objects import query, records
+from apps.objects.parse import load_body
+from apps.objects.publish import publish_objects
 from tests.objects.world import insert
 
 
@@ -403,3 +406,16 @@ def test_history_is_undone_with_the_change(inside):
         transaction.set_rollback(True)
     assert [action for action, _ in entries(lead.id)] == ["qa_lead.created"]
     assert query.get("qa_lead", lead.id, by=by).record()["name"] == "Ann"
+
+
+def test_history_can_be_switched_off(acme):
+    body = {"name": "qa_silent", "enable": {"trackHistory": False}, "fields": {"title": {"type": "text"}}}
+    with owner_session(), tenant_scope(acme):
+        publish_objects([load_body(body)], by=SYSTEM)
+        made = records.create("qa_silent", {"title": "psst"}, by=SYSTEM)
+        records.update("qa_silent", made.id, {"title": "hush"}, by=SYSTEM)
+        book = entries(made.id, "qa_silent")
+        transaction.set_rollback(True)
+    assert [action for action, _ in book] == ["qa_silent.created", "qa_silent.updated"]
+    assert "psst" not in json.dumps(book)
+    assert "hush" not in json.dumps(book)

@@ -129,19 +129,6 @@ def test_purging_what_others_point_to(inside):
     records.purge("qa_account", account.id, by=owner)
 
 
-def test_history_can_be_switched_off(acme):
-    body = {"name": "qa_silent", "enable": {"trackHistory": False}, "fields": {"title": {"type": "text"}}}
-    with owner_session(), tenant_scope(acme):
-        publish_objects([load_body(body)], by=SYSTEM)
-        made = records.create("qa_silent", {"title": "psst"}, by=SYSTEM)
-        records.update("qa_silent", made.id, {"title": "hush"}, by=SYSTEM)
-        book = entries(made.id, "qa_silent")
-        transaction.set_rollback(True)
-    assert [action for action, _ in book] == ["qa_silent.created", "qa_silent.updated"]
-    assert "psst" not in json.dumps(book)
-    assert "hush" not in json.dumps(book)
-
-
 # -- many at once ----------------------------------------------------------------------------------
 
 
