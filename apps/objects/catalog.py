@@ -10,6 +10,7 @@ from functools import cached_property
 from hashlib import blake2b
 from threading import Lock
 from types import MappingProxyType
+from typing import Any
 
 from apps.core.clock import Clocked
 from apps.core.errors import NotFound
@@ -19,6 +20,7 @@ from apps.objects.models import Definition
 from apps.objects.parse import DefinitionErrors, load_body
 
 logger = logging.getLogger("aibos.objects")
+Referrer = tuple[ObjectDef, FieldDef]
 READ_LIMIT = 20_000
 
 
@@ -40,7 +42,7 @@ class Catalog:
     def find(self, name: str) -> ObjectDef | None:
         return self.objects.get(name)
 
-    def __contains__(self, name: object) -> bool:
+    def __contains__(self, name: Any) -> bool:
         return name in self.objects
 
     def __iter__(self) -> Iterator[ObjectDef]:
@@ -56,14 +58,14 @@ class Catalog:
         return blake2b(repr(content).encode(), digest_size=16).digest()
 
     @cached_property
-    def _referrers(self) -> Mapping[str, tuple[tuple[ObjectDef, FieldDef], ...]]:
-        found: dict[str, list[tuple[ObjectDef, FieldDef]]] = {}
+    def _referrers(self) -> Mapping[str, tuple[Referrer, ...]]:
+        found: dict[str, list[Referrer]] = {}
         for definition in self.objects.values():
             for reference in definition.references:
                 found.setdefault(reference.reference or "", []).append((definition, reference))
         return {name: tuple(pairs) for name, pairs in found.items()}
 
-    def referrers(self, name: str) -> tuple[tuple[ObjectDef, FieldDef], ...]:
+    def referrers(self, name: str) -> tuple[Referrer, ...]:
         """Return (object, field) of every reference that points to `name`."""
         return self._referrers.get(name, ())
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from apps.core import canonical
-from apps.objects.definitions import FieldDef, ListView, ObjectDef
+from apps.objects.definitions import Enable, FieldDef, ListView, ObjectDef
 from apps.objects.kinds import kind_of
 
 OPTIONAL = (
@@ -95,6 +95,9 @@ def filter_fields(filter_: Mapping[str, Any]) -> set[str]:
     return found
 
 
+Visible = Callable[..., bool]
+
+
 def object_item(
     definition: ObjectDef, locale: str | None = None, *, readable: Collection[str] | None = None
 ) -> dict[str, Any]:
@@ -103,9 +106,10 @@ def object_item(
     def visible(*names: str) -> bool:
         return readable is None or set(names) <= {"id", *readable}
 
-    enable = definition.enable
-    views = list((definition.list_views or {definition.default_view.name: definition.default_view}).values())
-    item: dict[str, Any] = {
+    fields = [f for f in definition.all_fields.values() if visible(f.name)]
+    indexes = [i for i in definition.indexes if visible(*i.fields)]
+    groups = definition.field_groups
+    return {
         "name": definition.name,
         "label": definition.label_for(locale),
         "pluralLabel": definition.label_for(locale, plural=True),
@@ -114,37 +118,39 @@ def object_item(
         "nameField": definition.name_field,
         "highlightFields": [n for n in definition.highlight_fields if visible(n)],
         "searchableFields": [n for n in definition.searchable_fields if visible(n)],
-        "fieldGroups": [
-            {"key": g.key, "label": definition.group_label(g.key, locale)} for g in definition.field_groups
-        ],
-        "fields": {
-            f.name: field_item(definition, f, locale)
-            for f in definition.all_fields.values()
-            if visible(f.name)
-        },
-        "indexes": [
-            {"fields": list(i.fields), "unique": i.unique} for i in definition.indexes if visible(*i.fields)
-        ],
-        "enable": {
-            "trackHistory": enable.track_history,
-            "searchable": enable.searchable,
-            "apiEnabled": enable.api_enabled,
-            "apiMethods": sorted(enable.api_methods),
-        },
+        "fieldGroups": [{"key": g.key, "label": definition.group_label(g.key, locale)} for g in groups],
+        "fields": {f.name: field_item(definition, f, locale) for f in fields},
+        "indexes": [{"fields": list(i.fields), "unique": i.unique} for i in indexes],
+        "enable": _enabled(definition.enable),
         "ownership": definition.ownership,
         "sharingModel": definition.sharing_model,
-        "listViews": {},
+        "listViews": _views(definition, locale, visible),
         "_packageId": definition.module,
         "_provenance": "package" if definition.managed else "organization",
         "_lock": "locked" if definition.managed else "unlocked",
         "_version": definition.version,
         "_checksum": definition.checksum,
     }
-    for view in views:
+
+
+def _enabled(enable: Enable) -> dict[str, Any]:
+    return {
+        "trackHistory": enable.track_history,
+        "searchable": enable.searchable,
+        "apiEnabled": enable.api_enabled,
+        "apiMethods": sorted(enable.api_methods),
+    }
+
+
+def _views(definition: ObjectDef, locale: str | None, visible: Visible) -> dict[str, Any]:
+    """Return the views whose filter looks at visible fields only: a list's content would tell the others' values."""
+    found = {}
+    default = definition.default_view
+    for view in (definition.list_views or {default.name: default}).values():
         if not visible(*filter_fields(view.filter)):
-            continue  # whoever may not read a field may not learn its values from what a list holds
+            continue
         seen = list_view_item(definition, view, locale)
         seen["columns"] = [c for c in seen["columns"] if visible(c)]
         seen["sort"] = [s for s in seen["sort"] if visible(s["field"])]
-        item["listViews"][view.name] = seen
-    return item
+        found[view.name] = seen
+    return found

@@ -47,7 +47,7 @@ class NextNumber(Expression):
         self.sequence = sequence
         self.pattern = pattern
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         parts: list[str] = []
         params: list[Any] = []
         for index, piece in enumerate(TOKEN.split(self.pattern)):

@@ -22,11 +22,11 @@ class ReferenceConstraint(models.BaseConstraint):
         self.to_table = to_table
         self.on_delete = on_delete
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: Any) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         """Postpone the constraint until every table of the same change exists."""
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
 
-    def create_sql(self, model: type[models.Model], schema_editor: Any) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         quote = schema_editor.quote_name
         return (
             f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)} "  # noqa: SLF001
@@ -34,7 +34,7 @@ class ReferenceConstraint(models.BaseConstraint):
             f"ON DELETE {RULES[self.on_delete]}"
         )
 
-    def remove_sql(self, model: type[models.Model], schema_editor: Any) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         quote = schema_editor.quote_name
         return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"  # noqa: SLF001
 
@@ -44,7 +44,7 @@ class ReferenceConstraint(models.BaseConstraint):
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
         more = {"column": self.column, "to_table": self.to_table, "on_delete": self.on_delete}
-        return path, args, {**kwargs, **more}
+        return path, tuple(args), {**kwargs, **more}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ReferenceConstraint):

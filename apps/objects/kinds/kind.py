@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 from django.db import models
@@ -123,6 +124,7 @@ def kind_of(field: FieldDef) -> Kind:
     return KINDS[field.type]
 
 
+@cache
 def public_kinds() -> Sequence[str]:
-    """Return the names that a definition may use, in the order of registration."""
-    return [name for name, kind in KINDS.items() if not kind.internal]
+    """Return the names that a definition may use; all of them are registered when the package is imported."""
+    return tuple(name for name, kind in KINDS.items() if not kind.internal)

@@ -60,13 +60,10 @@ def _judge_options(fail: Fail, spot: Spot, field: FieldDef, kind: Kind) -> None:
     if "options" not in kind.keys:
         return
     values = field.option_values
-    if not values and (spot.child("options") is None or spot.child("options").value == []):
-        fail(
-            "options",
-            "required",
-            f"A {field.type} field needs options.",
-            "Add options: [{value: …, label: …}].",
-        )
+    written = spot.child("options")
+    if not values and (written is None or written.value == []):
+        cure = "Add options: [{value: …, label: …}]."
+        fail("options", "required", f"A {field.type} field needs options.", cure)
     if len(set(values)) != len(values):
         fail("options", "duplicate", "Two options have the same value.", "Keep one of them.")
 

@@ -86,9 +86,10 @@ def default_option(field: FieldDef) -> Any:
 
 def _with_default(reading: Reading, spot: Spot, field: FieldDef) -> FieldDef:
     if field.default_value is None:
-        field = replace(field, default_value=default_option(field))
-    if field.default_value is None:
-        return field
+        chosen = default_option(field) if field.options else None
+        if chosen is None:
+            return field
+        field = replace(field, default_value=chosen)
     place = spot.child("defaultValue") or spot
     kind = kind_of(field)
     if kind.generated:

@@ -150,4 +150,4 @@ def searchable_fields(
         return tuple(listed)
     marked = tuple(f.name for f in fields.values() if f.searchable)
     naming = found.get("name_field")
-    return marked or ((naming,) if naming in fields else ())
+    return marked or ((str(naming),) if naming in fields else ())

@@ -80,6 +80,7 @@ class _Tree:
         if isinstance(node, yaml.SequenceNode):
             items = [self.spot(item, below(path, i), depth + 1) for i, item in enumerate(node.value)]
             return Spot(items, line, path)
+        assert isinstance(node, yaml.ScalarNode)
         return Spot(scalar(node), line, path)
 
     def mapping(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Spot]:

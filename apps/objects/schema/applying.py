@@ -148,7 +148,7 @@ class _Runner:
 
     def bound(self, op: Any, model: type[Model]) -> Field[Any, Any]:
         """Return the operation's field on the new model; its one-off default fills existing rows."""
-        field = model._meta.get_field(op.name)  # noqa: SLF001
+        field: Any = model._meta.get_field(op.name)  # noqa: SLF001
         if op.field.default is NOT_PROVIDED or op.preserve_default:
             return field
         filled = op.field.clone()

@@ -117,7 +117,9 @@ def plan(old: Mapping[str, ObjectDef], new: Mapping[str, ObjectDef], *, rows: Ro
         fields = field_renames(definition, new[now]) if now in new else {}
         before[now] = renamed(definition, now, fields, moved)
         steps += _rename_steps(definition, before[now], fields)
-    operations = [op for name in sorted({*before, *new}) for op in _operations(before.get(name), new.get(name))]
+    operations = [
+        op for name in sorted({*before, *new}) for op in _operations(before.get(name), new.get(name))
+    ]
     operations.sort(key=_turn)
     counts: dict[str, int] = {}
 

@@ -119,14 +119,12 @@ def _alter(op: Any, old: Objects, new: Objects, count: Count) -> dict[str, Any]:
 
 def _narrower(before: FieldDef, after: FieldDef) -> bool:
     """Whether numbers that fitted before might not fit now."""
-    kinds = kind_of(before), kind_of(after)
-    if not all(isinstance(k, NumberKind) for k in kinds):
+    old_kind, new_kind = kind_of(before), kind_of(after)
+    if not (isinstance(old_kind, NumberKind) and isinstance(new_kind, NumberKind)):
         return False
     free = (2 * MOST_DIGITS, MOST_DECIMALS)
-    (digits, scale), (new_digits, new_scale) = (
-        k.digits(f) or free
-        for k, f in zip(kinds, (before, after), strict=True)  # type: ignore[attr-defined]
-    )
+    digits, scale = old_kind.digits(before) or free
+    new_digits, new_scale = new_kind.digits(after) or free
     return new_scale < scale or new_digits - new_scale < digits - scale
 
 

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         with platform_scope("registering modules"):
             made, kept_out = catalogue.register_all(by=SYSTEM, replace=options["replace"] or settings.DEBUG)
         for version in made:
-            self.stdout.write(f"{version.module.code} {version.version} {version.checksum}")
+            self.stdout.write(f"{version.manifest['id']} {version.version} {version.checksum}")
         if kept_out:
             raise CommandError("\n".join(str(error) for error in kept_out))
 
