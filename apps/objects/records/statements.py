@@ -203,8 +203,8 @@ def lock(call: Call, record_id: UUID, *, deleted: bool | None = False) -> dict[s
     rows = call.run(plan.sql, plan.bind((), call.user_id, {"id": record_id}))
     if not rows:
         return None
-    fields = call.obj.all_fields.items()
-    return {name: _loaded(found, value) for (name, found), value in zip(fields, rows[0], strict=True)}
+    fields = call.obj.all_fields
+    return {n: _loaded(fields[n], value) for n, value in zip(sorted(fields), rows[0], strict=True)}
 
 
 def _loaded(found: FieldDef, value: Any) -> Any:
@@ -215,7 +215,7 @@ def _loaded(found: FieldDef, value: Any) -> Any:
 def _compile_lock(call: Call, deleted: bool | None) -> Plan:
     compiler = call.compiler()
     columns = sql.SQL(", ").join(
-        [sql.Identifier("r", found.column) for found in call.obj.all_fields.values()]
+        [sql.Identifier("r", found.column) for _, found in sorted(call.obj.all_fields.items())]
     )
     identity = sql.SQL("r.id = {}").format(compiler.params.add(Named("id")))
     if deleted is None:
