@@ -11,9 +11,10 @@ import time
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, InterfaceError, OperationalError, connections, transaction
+from django.db import Error, connections, transaction
 from psycopg import sql
 
+from apps.audit.sequencer import lost_connection
 from apps.core import context, queue
 from apps.core.actor import SYSTEM
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
@@ -77,9 +78,9 @@ class Relay:
                 continue
             try:
                 done += self._turn(tenant_id, found.ref if found else None)
-            except (OperationalError, InterfaceError):
-                raise
             except Error as error:
+                if lost_connection():
+                    raise
                 self._shun(tenant_id, now, str(error))
         return done
 
@@ -89,7 +90,7 @@ class Relay:
         while not stop.is_set():
             try:
                 pause = FAST if self.run_once() else min(pause * 2, SLOW)
-            except (OperationalError, InterfaceError):
+            except Error:
                 logger.warning("The relay lost its database; it tries again.", exc_info=True)
                 connections["default"].close()
                 pause = 1.0
@@ -125,9 +126,9 @@ def _deliver(event: Event) -> None:
             continue
         try:
             handle(event, subscriber)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:  # noqa: BLE001 - a failing handler never breaks the chain
+        except Exception as error:
+            if lost_connection():
+                raise
             logger.warning("%s failed on %s (%s); it is tried again.", subscriber.name, event.id, error)
             queue.enqueue(
                 REDELIVER,

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections
 
@@ -11,7 +13,7 @@ from apps.events.bell import bell
 logger = logging.getLogger("aibos.work")
 
 MOST_RINGS = 32
-INBOX_DAYS = 7
+INBOX_DAYS, JOB_DAYS = 7, 30
 # An attempt that ended with its worker counts: what kills every worker must not be tried for ever.
 EXPIRED = """
 UPDATE public.events_job SET
@@ -31,16 +33,22 @@ DELETE FROM public.events_inbox WHERE id IN (
   SELECT id FROM public.events_inbox WHERE handled_at < clock_timestamp() - %s * interval '1 day'
   ORDER BY handled_at LIMIT 5000)
 """
+# Failed jobs stay until somebody looks at them. An id is a time, so the primary key finds the old ones.
+OLD_JOBS = """
+DELETE FROM public.events_job WHERE id IN (
+  SELECT id FROM public.events_job WHERE id < %s AND state IN ('done', 'cancelled') ORDER BY id LIMIT 1000)
+"""
 
 
 def sweep() -> int:
-    """Take back expired leases and ring for what is due; return how many leases had expired."""
+    """Take back expired leases, ring for what is due, forget what is old; return how many leases had expired."""
     with platform_scope("work: sweep"), connections["default"].cursor() as cursor:
         cursor.execute(EXPIRED)
         expired = cursor.fetchall()
         cursor.execute(DUE, [MOST_RINGS])
         due = [row[0] for row in cursor.fetchall()]
         cursor.execute(OLD_INBOX, [INBOX_DAYS])
+        cursor.execute(OLD_JOBS, [UUID(int=int((time.time() - JOB_DAYS * 86400) * 1000) << 80)])
     for job_id, name, state in expired:
         logger.warning("Job %s (%s) lost its worker and is %s now.", job_id, name, state)
     for job_id in due:

@@ -340,3 +340,23 @@ def test_moves_of_a_tenant_are_events_of_the_platform(fresh_tenant: TenantRef) -
     deliver()
     (event,) = seen
     assert (event.type, event.tenant_id, event.data["slug"]) == ("tenant.suspended", None, fresh_tenant.slug)
+
+
+def test_a_subscriber_that_runs_into_a_timeout_holds_up_nobody(acme: TenantRef, globex: TenantRef) -> None:
+    """The database refuses one statement: that is the handler's failure, not the loss of the database."""
+    seen: list[str] = []
+
+    @registry.subscribe("endless", "lead.created")
+    def endless(event: Event) -> None:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '20ms'")
+            cursor.execute("SELECT pg_sleep(5)")
+
+    @registry.subscribe("healthy", "lead.created")
+    def healthy(event: Event) -> None:
+        seen.append(str(event.tenant_id))
+
+    emit(acme)
+    emit(globex)
+    assert deliver() == 2
+    assert sorted(seen) == sorted([str(acme.id), str(globex.id)])

@@ -18,6 +18,7 @@ from apps.core.scope import TenantRef, current_scope, current_tenant, platform_s
 from apps.events import pulse, queries, runner, sweeper, work
 from apps.events.bell import bell
 from apps.events.states import MOVES, JobState
+from config.celery import app
 from tests.events.working import clear, job, make_due, run_all
 
 Handle = queue.JobHandle
@@ -426,3 +427,33 @@ def test_the_queue_reports_its_lag(acme: TenantRef) -> None:
         found = health.run()["job_queue"]
         assert (found.status, found.figures["jobs_queued"]) == (status, 1)
     assert health.run()["outbox_lag"].status == "ok"
+
+
+def test_old_jobs_are_forgotten_unless_they_failed(acme: TenantRef) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    for _ in range(3):
+        ask(acme, "test.nothing")
+    run_all()
+    with platform_scope("test"), connections["default"].cursor() as cursor:
+        for number, state in enumerate(("done", "failed"), start=1):
+            old = UUID(int=(1 << 80) + number)
+            pick = "(SELECT id FROM public.events_job WHERE id > %s LIMIT 1)"
+            cursor.execute(
+                f"UPDATE public.events_job SET id = %s, state = %s WHERE id = {pick}",
+                [old, state, UUID(int=1 << 90)],
+            )
+    sweeper.sweep()
+    with platform_scope("test"):
+        assert sorted(view.state for view in queries.jobs().jobs) == ["done", "failed"]
+
+
+def test_celery_knows_the_bell_and_the_sweep(acme: TenantRef) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    job_id = ask(acme, "test.nothing")
+    app.loader.import_default_modules()
+    assert {"events.ring", "events.sweep"} <= set(app.tasks)
+    assert app.conf.beat_schedule["events.sweep"]["schedule"] == 5.0
+    assert not app.tasks["events.ring"].acks_late, "a late acknowledgement to a dead broker ends the worker"
+    app.tasks["events.ring"](str(job_id))
+    assert job(job_id).state == "done"
+    app.tasks["events.sweep"]()
