@@ -29,7 +29,7 @@ from apps.tenants import lifecycle
 from apps.tenants.archive_format import CHUNK, Opened, Writer, check, refused
 from apps.tenants.models import Host, Plan, Tenant
 from apps.tenants.provision import RESERVED
-from apps.tenants.schemas import describe, migrations_version, replay, schema_of
+from apps.tenants.schemas import FOREIGN_KEY, describe, migrations_version, replay, schema_of
 from apps.tenants.states import State
 
 KEPT = ("name", "locale", "time_zone", "currency", "brand_color", "logo")
@@ -227,13 +227,18 @@ def _fill(archive: zipfile.ZipFile, opened: Opened, tenant: Tenant) -> None:
         changed = part.restore(tenant, json.loads(archive.read(f"parts/{name}.json")))
         ids |= {old.encode(): new.encode() for old, new in changed.items() if old != new}
     with tenant_scope(tenant.ref):
-        replay(tenant.schema_name, tenant.pk, statements, walls=False)
+        # References between tables hold only when all rows are in.
+        references = [text for text in statements if FOREIGN_KEY.match(text)]
+        tables = [text for text in statements if text not in references]
+        replay(tenant.schema_name, tenant.pk, tables, walls=False)
         with connections["default"].raw_cursor() as cursor:
             for table, expected in opened.manifest["rows"].items():
                 keep = table == LEDGER_TABLE  # its hashes cover the ids
                 count = _copy_in(archive, cursor, tenant.schema_name, table, {} if keep else ids)
                 if count != expected:
                     raise refused(f"{table}: {count} rows instead of {expected}.")
+            for text in references:
+                cursor.execute(sql.SQL(text))
         build_walls(tenant.schema_name, tenant.pk)
     with connections["default"].raw_cursor() as cursor:
         head = opened.manifest["ledger"]

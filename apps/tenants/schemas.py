@@ -47,6 +47,18 @@ FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a JOIN pg_roles r ON r.o
 WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' AND a.grantee <> c.relowner GROUP BY 1, 2 ORDER BY 1, 2
 """
 
+# Sequences of their own: those of identity columns come with their column.
+SEQUENCES = """
+SELECT c.relname, s.last_value, s.start_value, t.relname, a.attname
+FROM pg_class c JOIN pg_sequences s ON s.schemaname = c.relnamespace::regnamespace::text AND s.sequencename = c.relname
+LEFT JOIN pg_depend d ON d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+     AND d.deptype IN ('a', 'i')
+LEFT JOIN pg_class t ON t.oid = d.refobjid
+LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'S' AND d.deptype IS DISTINCT FROM 'i' ORDER BY c.relname
+"""
+FOREIGN_KEY = re.compile(r'ALTER TABLE \S+ ADD CONSTRAINT "[^"]+" FOREIGN KEY ')
+
 
 def schema_of(slug: str) -> str:
     """Return the name of the schema of a tenant with this slug."""
@@ -82,6 +94,8 @@ def describe(schema: str) -> list[str]:
     with connections["default"].cursor() as cursor:
         cursor.execute(FUNCTIONS, [f'"{schema}"'])
         statements += [row[0] for row in cursor.fetchall()]
+        made, tied = _sequences(cursor, schema)
+        statements += made
         cursor.execute(TABLES, [f'"{schema}"'])
         tables = cursor.fetchall()
         foreign: list[str] = []
@@ -99,7 +113,19 @@ def describe(schema: str) -> list[str]:
         for name, role, privileges in cursor.fetchall():
             statements.append(f'REVOKE ALL ON "{schema}"."{name}" FROM "{role}"')
             statements.append(f'GRANT {", ".join(privileges)} ON "{schema}"."{name}" TO "{role}"')
-    return statements + foreign
+    return statements + tied + foreign
+
+
+def _sequences(cursor: "object", schema: str) -> tuple[list[str], list[str]]:
+    """Return the statements that make the sequences, and those that tie them to their columns."""
+    cursor.execute(SEQUENCES, [f'"{schema}"'])  # type: ignore[attr-defined]
+    made, tied = [], []
+    for name, last, start, table, column in cursor.fetchall():  # type: ignore[attr-defined]
+        qualified = f'"{schema}"."{name}"'
+        made.append(f"CREATE SEQUENCE {qualified} START {start if last is None else last + 1} MINVALUE 1")
+        if table:
+            tied.append(f'ALTER SEQUENCE {qualified} OWNED BY "{schema}"."{table}"."{column}"')
+    return made, tied
 
 
 def _create_table(cursor: "object", oid: int, qualified: str) -> str:
