@@ -6,8 +6,9 @@ from typing import Any
 
 from csp.decorators import csp_update
 from django.contrib import auth
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
@@ -22,7 +23,8 @@ from apps.console.pages.gate import ChoosePassword, ForgotPassword
 from apps.console.pages.palette import palette
 from apps.console.pages.sign_in import SignIn
 from apps.console.stylesheet import stylesheet
-from apps.core.errors import Problem
+from apps.core.errors import NotFound, Problem
+from apps.core.errors import PermissionDenied as Forbidden
 
 # The theme's Alpine evaluates the attributes of its templates; everything else stays as strict as elsewhere.
 SCRIPTS = {"script-src": ["'self'", "'unsafe-eval'"]}
@@ -44,7 +46,7 @@ class ConsoleSite(UnfoldAdminSite):
         return csp_update(SCRIPTS)(super().admin_view(self.refusing(view), cacheable))
 
     def refusing(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        """Turn a Problem that nobody caught into a page with its status, its sentence and its cure."""
+        """Turn a refusal that nobody caught into a page with its status, its sentence and its cure."""
 
         @wraps(view)
         def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -52,12 +54,20 @@ class ConsoleSite(UnfoldAdminSite):
                 with transaction.atomic():
                     return view(request, *args, **kwargs)
             except Problem as problem:
-                crumbs = [(_("Console"), reverse("console:index"))]
-                context = {**self.each_context(request), "problem": problem, "crumbs": crumbs}
-                context["title"] = _("This did not work")
-                return TemplateResponse(request, "console/problem.html", context, status=problem.status)
+                return self.refusal(request, problem)
+            except Http404:
+                return self.refusal(request, NotFound(_("There is no such page."), code="RESOURCE_NOT_FOUND"))
+            except PermissionDenied as error:
+                return self.refusal(request, Forbidden(str(error) or _("You may not do this.")))
 
         return shown
+
+    def refusal(self, request: HttpRequest, problem: Problem) -> HttpResponse:
+        """The page of a refusal; one for what is absent and what may not be seen."""
+        crumbs = [(_("Console"), reverse("console:index"))]
+        context = {**self.each_context(request), "problem": problem, "crumbs": crumbs}
+        context["title"] = _("This did not work")
+        return TemplateResponse(request, "console/problem.html", context, status=problem.status)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The pages of our own before those of the registered models."""

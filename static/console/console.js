@@ -96,6 +96,9 @@
     });
   }
 
+  // The theme's scroll boxes all carry the same name; only the first may be a landmark.
+  window.addEventListener("load", () => document.querySelectorAll(".simplebar-content-wrapper[role=region]").forEach((box, nr) => { if (nr) box.removeAttribute("role"); }));
+
   document.addEventListener("DOMContentLoaded", () => {
     copying(); following(); slugs(); draw();
     new MutationObserver(draw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-bs-theme"] });

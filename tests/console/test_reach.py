@@ -1,5 +1,6 @@
 """An operator without superuser rights: only granted tenants exist. Each refusal has its control with a superuser."""
 
+import re
 from typing import Any
 
 import pytest
@@ -61,12 +62,17 @@ def test_searching_and_filtering_lead_to_nothing_else(scoped: Client) -> None:
             assert "@globex.test" not in body
 
 
+def without_ids(page: bytes) -> str:
+    """A page without what differs between any two requests: ids and tokens."""
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|value=\"\w{64}\"", "", page.decode())
+
+
 def test_pages_of_other_tenants_do_not_exist(scoped: Client, superuser: Client, people: People) -> None:
     absent = "00000000-0000-7000-8000-000000000001"
     for model, pk in rows_of(people, "globex").items():
         foreign, nowhere = scoped.get(change_page(model, pk)), scoped.get(change_page(model, absent))
         assert (foreign.status_code, nowhere.status_code) == (404, 404)
-        assert foreign.content.replace(str(pk).encode(), b"") == nowhere.content.replace(absent.encode(), b"")
+        assert without_ids(foreign.content) == without_ids(nowhere.content)
         assert superuser.get(change_page(model, pk)).status_code == 200, "control"
     for model, pk in rows_of(people, "acme").items():
         assert scoped.get(change_page(model, pk)).status_code == 200
