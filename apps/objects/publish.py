@@ -17,7 +17,7 @@ from psycopg import sql
 
 from apps.audit import ledger
 from apps.core import clock
-from apps.core.actor import Actor
+from apps.core.actor import SYSTEM, Actor
 from apps.core.db.owner import owner_session
 from apps.core.db.walls import build_walls
 from apps.core.errors import Conflict, Problem
@@ -28,6 +28,7 @@ from apps.objects.definitions import ObjectDef
 from apps.objects.models import Definition, DefinitionVersion
 from apps.objects.parse import DefinitionErrors, load_body, missing_references
 from apps.objects.schema import Plan, apply, plan, preview
+from apps.objects.schema.rename import field_renames
 from apps.permissions import services as permissions
 from apps.permissions.access import access_for
 from apps.permissions.models import PermissionSet
@@ -80,6 +81,7 @@ def publish_objects(
         _save(definition, made, by)
     for name in (*drop, *_renamed_away(changed, known)):
         _remove(name, made, by)
+    _carry_rights(changed, known)
     _grant(changed, module=module or "", by=by)
     clock.bump(tenant.id)
     return Published(made, {d.name: d for d in definitions}, unchanged)
@@ -233,6 +235,29 @@ def _remember(
         plan={"steps": steps},
         actor=by.as_dict(),
     )
+
+
+def _carry_rights(changed: Sequence[ObjectDef], known: Catalog) -> None:
+    """Let permission sets follow renames: a limit on a field's old name would otherwise be lifted by renaming it."""
+    objects: dict[str, str] = {}
+    fields: dict[str, str] = {}
+    for definition in changed:
+        former = known.find(definition.name) or known.find(definition.renamed_from or "")
+        if former is None:
+            continue
+        moved = field_renames(former, definition)
+        objects |= {former.name: definition.name} if former.name != definition.name else {}
+        for name in former.fields:
+            now = f"{definition.name}.{moved.get(name, name)}"
+            fields |= {f"{former.name}.{name}": now} if f"{former.name}.{name}" != now else {}
+    if not (objects or fields):
+        return
+    for row in PermissionSet.objects.all():
+        body = dict(row.body)
+        body["objects"] = {objects.get(k, k): v for k, v in body.get("objects", {}).items()}
+        body["fields"] = {fields.get(k, k): v for k, v in body.get("fields", {}).items()}
+        if body != row.body:
+            permissions.update_set(name=row.name, body=body, by=SYSTEM)
 
 
 def _summary(definition: ObjectDef) -> dict[str, Any]:

@@ -45,9 +45,15 @@ def test_out_and_in_again(fresh_tenant, folders):
             lifecycle.move(tenant_id=fresh_tenant.id, to=state, by=SYSTEM)
         tenant = Tenant.objects.get(pk=fresh_tenant.id)
     removal.remove(tenant=tenant, by=SYSTEM)
-    back = archiving.restore(path=archive, slug=fresh_tenant.slug, host=f"{fresh_tenant.slug}.localhost", by=SYSTEM)
+    back = archiving.restore(
+        path=archive, slug=fresh_tenant.slug, host=f"{fresh_tenant.slug}.localhost", by=SYSTEM
+    )
     with tenant_scope(back.ref), connections["default"].cursor() as cursor:
         assert count_rows("obj_crm_opportunity") == 16
-        assert records.create("crm_account", {"name": "Next"}, by=SYSTEM).record()["account_no"] == "ACC-00017"
-        cursor.execute("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conname = 'a_part__thing__fk'")
+        assert (
+            records.create("crm_account", {"name": "Next"}, by=SYSTEM).record()["account_no"] == "ACC-00017"
+        )
+        cursor.execute(
+            "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conname = 'a_part__thing__fk'"
+        )
         assert cursor.fetchone() == (1,)

@@ -56,6 +56,11 @@ def test_install_brings_objects_and_permission_sets(here):
         install.install("crm", by=SYSTEM)
 
 
+def test_what_is_installed_needs_no_change(here):
+    install.install("crm", by=SYSTEM)
+    assert install.plan_module("crm").steps == ()
+
+
 def test_plan_changes_nothing(here):
     plan = install.plan_module("crm")
     assert len(plan.steps) == 4

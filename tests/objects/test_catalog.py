@@ -192,3 +192,30 @@ def test_walls_stand_under_a_new_table(fresh_tenant, globex):
     with tenant_scope(globex), connections["default"].cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         assert cursor.fetchone() == (1,)
+
+
+def test_a_limit_on_a_field_follows_its_rename(acme, people):
+    from apps.permissions import services as permissions
+    from apps.permissions.access import access_for
+
+    rights = {"objects": {"thing": {"allowRead": True}}, "fields": {"thing.salary": {"readable": False}}}
+    reader = people.actor("reader")
+    with owner_session(), tenant_scope(acme):
+        publish_objects([thing(salary={"type": "currency"})], by=SYSTEM)
+        permissions.create_set(name="clerks", label="Clerks", body=rights, by=SYSTEM)
+        permissions.assign(user_id=reader.user_id, name="clerks", by=SYSTEM)
+        assert "salary" not in access_for(reader).readable(catalog().object("thing"))
+        publish_objects([thing(pay={"type": "currency", "renamedFrom": "salary"})], by=SYSTEM)
+        assert "pay" not in access_for(reader).readable(catalog().object("thing"))
+        moved = load_body(
+            {
+                "name": "item",
+                "renamedFrom": "thing",
+                "fields": {"title": {"type": "text"}, "pay": {"type": "currency", "renamedFrom": "salary"}},
+            }
+        )
+        publish_objects([moved], by=SYSTEM)
+        seen = access_for(reader).readable(catalog().object("item"))
+        assert "title" in seen
+        assert "pay" not in seen
+        transaction.set_rollback(True)

@@ -336,6 +336,10 @@ def test_the_table_refuses_what_the_kind_refuses(table):
             stored_json(table, name, value)
 
 
+def test_no_type_sees_a_change_where_there_is_none(table):
+    assert publish_objects([every_type()], by=SYSTEM).plan.empty
+
+
 def test_system_fields_have_kinds():
     for made in SYSTEM_FIELDS.values():
         assert kind_of(made).json_sql(made, sql.Identifier(made.column)) is not None
