@@ -54,7 +54,9 @@
     if (node) { event.preventDefault(); choose(one(`[aria-controls="${node.parentElement.id}"]`), node); }
   });
   document.addEventListener("input", (event) => {
-    if (event.target.matches("[data-lookup]") && !event.target.value) one("input[type=hidden]", event.target.closest(".ab-lookup")).value = "";
+    if (!event.target.matches("[data-lookup]")) return;
+    close(event.target); // options of the text before are never chosen by a quick Enter
+    if (!event.target.value) one("input[type=hidden]", event.target.closest(".ab-lookup")).value = "";
   });
   document.addEventListener("focusout", (event) => {
     if (!event.target.matches("[data-lookup]")) return;

@@ -1,5 +1,6 @@
 """A tenant of its own for the pages: the CRM with its demo records, and members with different rights."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -61,6 +62,7 @@ class Atelier:
         return self.rows(name, {"where": {"name": title}}, by)[0]
 
 
+@functools.cache
 def make_atelier(slug: str = "atelier") -> Atelier:
     """Make the tenant through services only."""
     with platform_scope("catalogue of the tests"):
