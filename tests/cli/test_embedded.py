@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -184,7 +185,9 @@ def test_children_die_with_a_launcher_that_is_killed(here):
     folder = here.var / "short"
     try:
         assert launcher.stdout.readline() == "up\n"
-        assert len(marked(folder)) >= 2  # PostgreSQL and the other child are up: the situation is the real one
+        assert (
+            len(marked(folder)) >= 2
+        )  # PostgreSQL and the other child are up: the situation is the real one
     finally:
         launcher.kill()
         launcher.communicate()

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -33,8 +34,18 @@ class Product:
 
     @property
     def environment(self):
-        names = {"DJANGO_SETTINGS_MODULE", "SECRET_KEY", "PORT", "AIBOS_VAR", "MEDIA_ROOT", "EXPORT_ROOT", MARK}
-        clean = {key: value for key, value in os.environ.items() if key not in names and not key.endswith("_URL")}
+        names = {
+            "DJANGO_SETTINGS_MODULE",
+            "SECRET_KEY",
+            "PORT",
+            "AIBOS_VAR",
+            "MEDIA_ROOT",
+            "EXPORT_ROOT",
+            MARK,
+        }
+        clean = {
+            key: value for key, value in os.environ.items() if key not in names and not key.endswith("_URL")
+        }
         return clean | {"PORT": str(self.port)}
 
     def launch(self, *words, **more):
@@ -75,7 +86,8 @@ class Product:
     def get(self, path, host="localhost"):
         """Status and body of a page."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", headers={"Host": f"{host}:{self.port}", "Accept": "text/html"}
+            f"http://127.0.0.1:{self.port}{path}",
+            headers={"Host": f"{host}:{self.port}", "Accept": "text/html"},
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
@@ -109,17 +121,19 @@ def hidden(path, top):
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("newcomer") / "clone"
-    for parent in folder.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o711)  # pytest's folders are private; the server's user passes through
+def product():
+    # Not in pytest's folders: those are private, and as root the server's user must pass through.
+    home = Path(tempfile.mkdtemp(prefix="aibos-newcomer-"))
+    home.chmod(0o711)
+    folder = home / "clone"
     shutil.copytree(
         ROOT,
         folder,
         ignore=lambda at, names: [
             name
             for name in names
-            if name in {".venv", ".git", "__pycache__", "node_modules"} or (name == "var" and Path(at) == ROOT)
+            if name in {".venv", ".git", "__pycache__", "node_modules"}
+            or (name == "var" and Path(at) == ROOT)
         ],
     )
     found = Product(folder, ports.free_port())
@@ -127,6 +141,7 @@ def product(tmp_path_factory):
     if found.process and found.process.poll() is None:
         found.process.send_signal(signal.SIGTERM)
         found.process.wait(60)
+    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +157,9 @@ def test_the_first_start_ends_with_addresses_and_logins(running):
     assert f"http://localhost:{running.port}/console/" in text
     for slug in ("acme", "globex"):
         assert f"http://{slug}.localhost:{running.port}/" in text
-    assert len(set(re.findall(r"[\w.-]+@[\w.-]+\.\w+", text))) >= 4  # operator, and members with different rights
+    assert (
+        len(set(re.findall(r"[\w.-]+@[\w.-]+\.\w+", text))) >= 4
+    )  # operator, and members with different rights
     assert "x-api-key" in text
 
 
@@ -185,7 +202,10 @@ def test_nobody_else_on_the_machine_can_read_the_data(running):
     open_to_others = [
         path
         for path in running.var.rglob("*")
-        if not path.is_symlink() and path.is_file() and path.stat().st_mode & 0o077 and not hidden(path, running.var)
+        if not path.is_symlink()
+        and path.is_file()
+        and path.stat().st_mode & 0o077
+        and not hidden(path, running.var)
     ]
     assert open_to_others == []
 
@@ -199,7 +219,9 @@ def test_a_second_start_in_the_same_folder_is_refused(running):
 def test_a_second_clone_on_the_same_port_is_told_of_a_free_one(running, tmp_path):
     done = running.launch("run", AIBOS_VAR=str(tmp_path))
     assert done.returncode == 1
-    assert re.search(rf"E201 Port {running.port} is in use by another program \(caddy, process \d+\)", done.stderr)
+    assert re.search(
+        rf"E201 Port {running.port} is in use by another program \(caddy, process \d+\)", done.stderr
+    )
     assert re.search(r"make run PORT=\d+", done.stderr)
 
 

@@ -75,14 +75,14 @@ def choose(programs: Path, data: Path) -> Disguise:
         entry = pwd.getpwuid(owner or 0)
         if reaches(entry.pw_uid, entry.pw_gid, programs, data.parent):
             return Disguise(entry.pw_uid, entry.pw_gid)
-        raise StartProblem("E214", folder=programs)
+        raise StartProblem("E214", user=entry.pw_name, folders=f"{programs} and {data.parent}")
     with contextlib.suppress(KeyError):
         nobody = pwd.getpwnam("nobody")
         if owner is None and reaches(nobody.pw_uid, nobody.pw_gid, programs, data.parent):
             return Disguise(nobody.pw_uid, nobody.pw_gid)
     if namespaces_work():
         return Disguise(namespace=True)
-    raise StartProblem("E214", folder=programs)
+    raise StartProblem("E214", user="nobody", folders=f"{programs} and {data.parent}")
 
 
 def reaches(uid: int, gid: int, programs: Path, folder: Path) -> bool:

@@ -36,7 +36,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "If the lines above do not say what to do: set DATABASE_URL to another server, or make reset.",
     ),
     "E214": (
-        "PostgreSQL refuses to run as root, and user nobody cannot reach {folder}.",
+        "PostgreSQL refuses to run as root, and user {user} cannot reach {folders}.",
         (
             "Clone the repository outside private folders (for instance to /srv), start as an ordinary user, or set\n"
             "DATABASE_URL to a server of yours."

@@ -38,7 +38,9 @@ def basics(places: Places, port: int) -> None:
     os.environ.setdefault("SECRET_KEY", secret(places.secrets, "secret-key"))
     os.environ.setdefault("MEDIA_ROOT", str(places.var / "files"))
     os.environ.setdefault("EXPORT_ROOT", str(places.var / "exports"))
-    (ROOT / "var" / "static").mkdir(parents=True, exist_ok=True)  # where collected files go; its absence is warned of
+    (ROOT / "var" / "static").mkdir(
+        parents=True, exist_ok=True
+    )  # where collected files go; its absence is warned of
     os.environ["PORT"] = str(port)
     os.environ["AIBOS_VAR"] = str(places.var)
 
