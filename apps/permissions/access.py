@@ -12,6 +12,7 @@ A set grants a field when it grants the object, does not say otherwise under `fi
 does not name other sets (`visible_to`, `editable_by`).
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -25,11 +26,12 @@ from apps.core.errors import PermissionDenied
 from apps.core.scope import TenantRef, current_tenant
 from apps.identity.models import Membership
 from apps.permissions import narrowing, rules
-from apps.permissions.bodies import FULL, SYSTEM_PERMISSIONS, SetGrant, compiled
+from apps.permissions.bodies import FULL, SYSTEM_PERMISSIONS, SetGrant, compiled, problems
 from apps.permissions.builtin import BUILT_IN, ROLE_SETS
 from apps.permissions.models import Assignment, PermissionSet
 from apps.permissions.rights import NEEDED, Allowed, Answer, Bits, Denied, ObjectRights, Operation
 
+logger = logging.getLogger("aibos.permissions")
 Scopes = frozenset[str] | None
 ALWAYS_READABLE = frozenset({"id"})
 MOST_COMPILED = 2_000
@@ -214,7 +216,16 @@ NOBODY = bundle(())
 
 def _load_sets() -> dict[str, SetGrant]:
     rows = PermissionSet.objects.values_list("name", "body")
-    return {name: compiled(name, body) for name, body in rows} | {n: b.grant for n, b in BUILT_IN.items()}
+    return {name: _trusted(name, body) for name, body in rows} | {n: b.grant for n, b in BUILT_IN.items()}
+
+
+def _trusted(name: str, body: Any) -> SetGrant:
+    """Return the compiled set; one whose stored body breaks the rules grants nothing, and is reported."""
+    faults = problems(body)
+    if faults:
+        logger.error("permission set ignored", extra={"set": name, "faults": [f.as_dict() for f in faults]})
+        return SetGrant(name)
+    return compiled(name, body)
 
 
 def _load_grants(key: tuple[UUID, Scopes]) -> tuple[Grants, str]:

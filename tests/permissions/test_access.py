@@ -16,6 +16,7 @@ from apps.permissions.access import Access, access_for, bundle, seen
 from apps.permissions.bodies import SYSTEM_PERMISSIONS, compiled
 from apps.permissions.builtin import ADMIN, READER
 from apps.permissions.explain import explain
+from apps.permissions.models import PermissionSet
 from apps.permissions.queries import effective
 from apps.permissions.rights import KEYS, NEEDED, Allowed, Bits, Denied
 from apps.permissions.rules import CURRENT_USER, Always, Never, OwnerIs
@@ -269,6 +270,21 @@ def test_a_suspended_or_foreign_person_has_nothing(inside):
     Membership.objects.filter(user_id=sales.user_id).update(state="suspended")
     services.create_set(name="tick", label="Moves the clock", body={}, by=SYSTEM)
     assert "suspended" in access_for(sales).can("read", Thing(name="qa_lead")).reason
+
+
+@pytest.mark.parametrize(
+    "body", [[], "x", {"objects": [1]}, {"objects": {"qa_secret": {"allowRead": "yes"}}}, {"object": {}}]
+)
+def test_a_broken_set_grants_nothing(inside, body, caplog):
+    """A body that was damaged past the services is reported, and the actor's other sets still count."""
+    sales = inside.actor("sales")
+    services.create_set(name="extra", label="Extra", body=on("qa_secret", **READ), by=SYSTEM)
+    services.assign(user_id=sales.user_id, name="extra", by=SYSTEM)
+    assert access_for(sales).can("read", Thing(name="qa_secret"))
+    PermissionSet.objects.filter(name="extra").update(body=body)
+    assert not access_for(sales).can("read", Thing(name="qa_secret"))
+    assert access_for(sales).can("read", Thing(name="qa_lead"))
+    assert "permission set ignored" in caplog.text
 
 
 def test_operators_and_modules_read_no_records(inside):

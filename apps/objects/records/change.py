@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from apps.core.actor import Actor
 from apps.core.errors import Conflict
 from apps.core.ids import uuid7
@@ -133,7 +135,8 @@ def match_version(call: Call, row: Mapping[str, Any], expected: IfMatch) -> None
         return
     now = wire(call.obj, "updated_at", row["updated_at"])
     raise Conflict(
-        f"Record {call.obj.name}/{row['id']} was modified by another user (current version {now}).",
+        _("Record %(record)s was modified by another user (current version %(version)s).")
+        % {"record": f"{call.obj.name}/{row['id']}", "version": now},
         code="CONCURRENT_UPDATE",
         details={
             "currentVersion": now,

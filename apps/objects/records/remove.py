@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from psycopg import errors, sql
 
 from apps.core.actor import Actor
@@ -83,7 +84,7 @@ def purge(name: str, record_id: UUID | str, *, by: Actor, tenant: TenantRef | No
         identity = call.id_of(record_id)
         row = found(call, identity, "purge", deleted=None)
         if row["deleted_at"] is None:
-            message = "Only records in the bin can be removed for good; delete it first."
+            message = _("Only records in the bin can be removed for good; delete it first.")
             raise Conflict(message, code="INVALID_STATE", details={"object": call.obj.name})
         book = history.write(call, "purged", identity, version=row["version"])
         text = sql.SQL(
@@ -134,13 +135,18 @@ def _compile_used(call: Call, referrer: ObjectDef, field: FieldDef) -> Plan:
 
 def _restricted(obj: ObjectDef, used: tuple[ObjectDef, FieldDef] | None, seen: int) -> Conflict:
     details: dict[str, Any] = {"object": obj.name}
-    message = f"This {obj.label} is still referenced by other records."
+    message = _("This %(object)s is still referenced by other records.") % {"object": obj.label}
     if used is not None:
         referrer, field = used
-        many = f"{seen} {referrer.label}" if seen else referrer.label
-        message = f"This {obj.label} is still referenced by {many} record(s) through “{field.label}”."
+        message = _("This %(object)s is still referenced by %(other)s record(s) through “%(field)s”.") % {
+            "object": obj.label,
+            "other": f"{seen} {referrer.label}" if seen else referrer.label,
+            "field": field.label,
+        }
         details |= {"dependentObject": referrer.name, "dependentCount": seen}
-    return Conflict(message, code="DELETE_RESTRICTED", details=details, cure="Delete or reassign them first.")
+    return Conflict(
+        message, code="DELETE_RESTRICTED", details=details, cure=_("Delete or reassign them first.")
+    )
 
 
 def _followers(call: Call, ids: list[UUID], moment: Any = None) -> Iterator[tuple[Call, dict[str, Any]]]:
@@ -155,9 +161,7 @@ def _followers(call: Call, ids: list[UUID], moment: Any = None) -> Iterator[tupl
             rows = _children(other, field, parents, moment)
             total += len(rows)
             if total > MOST_FOLLOWERS:
-                message = (
-                    f"More than {MOST_FOLLOWERS} records belong to this one; delete them in parts first."
-                )
+                message = _("Too many records belong to this one; delete them in parts first.")
                 raise Conflict(message, code="DELETE_RESTRICTED", details={"object": obj.name})
             yield from ((other, row) for row in rows)
             if rows:
@@ -187,5 +191,5 @@ def _require_living_masters(call: Call, row: dict[str, Any]) -> None:
             call.compiler().table(master)
         )
         if not call.run(text.as_bytes(None), [row[field.name]]):
-            message = f"Restore the {master.label} it belongs to first."
+            message = _("Restore the %(object)s it belongs to first.") % {"object": master.label}
             raise Conflict(message, code="INVALID_STATE", details={"object": call.obj.name})
