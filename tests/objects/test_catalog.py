@@ -219,3 +219,58 @@ def test_a_limit_on_a_field_follows_its_rename(acme, people):
         assert "title" in seen
         assert "pay" not in seen
         transaction.set_rollback(True)
+
+
+def together(count, work):
+    """Run `work(number)` in as many threads at once; return what each returned or raised."""
+    gate, found = threading.Barrier(count), [None] * count
+
+    def run(number):
+        gate.wait()
+        try:
+            found[number] = work(number)
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            found[number] = error
+        finally:
+            for connection in connections.all():
+                connection.close()
+
+    threads = [threading.Thread(target=run, args=[n]) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def test_two_publications_at_once_happen_one_after_the_other(fresh_tenant):
+    with tenant_scope(fresh_tenant):
+        catalog()
+    done = together(
+        4, lambda n: publish_in(fresh_tenant, [thing(**{f"f{n % 2}": {"type": "text"}})], by=SYSTEM)
+    )
+    assert [d for d in done if isinstance(d, Exception)] == []
+    with tenant_scope(fresh_tenant):
+        versions = DefinitionVersion.objects.filter(name="thing").order_by("version")
+        assert [v.version for v in versions] == list(range(1, len(versions) + 1))
+        columns = set(catalog().object("thing").fields)
+        with connections["default"].cursor() as cursor:
+            cursor.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = 'obj_thing'::regclass AND attnum > 0 AND NOT attisdropped"
+            )
+            assert columns <= {row[0] for row in cursor.fetchall()}
+
+
+def test_numbers_are_given_once_however_many_write(fresh_tenant):
+    from apps.objects import records
+
+    publish_in(fresh_tenant, [thing(no={"type": "autonumber", "autonumberFormat": "N{000}"})], by=SYSTEM)
+
+    def write(_number):
+        return [
+            records.create("thing", {"title": "x"}, by=SYSTEM, tenant=fresh_tenant).record()["no"]
+            for _ in range(10)
+        ]
+
+    numbers = [number for many in together(4, write) for number in many]
+    assert sorted(numbers) == [f"N{n:03}" for n in range(1, 41)]
