@@ -23,15 +23,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("var")
-    for parent in [folder, *folder.parents[:2]]:
-        parent.chmod(
-            parent.stat().st_mode | 0o711
-        )  # pytest's folders are private; the server's user passes through
-    places = Places(folder)
-    places.make()
-    return places
+def here():
+    """A folder outside pytest's, which are private: as root, the server's user must pass through."""
+    with tempfile.TemporaryDirectory(prefix="aibos-embedded-") as folder:
+        Path(folder).chmod(0o711)
+        places = Places(Path(folder) / "var")
+        places.make()
+        yield places
 
 
 @pytest.fixture(scope="module")

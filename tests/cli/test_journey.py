@@ -167,6 +167,7 @@ def test_every_address_answers(running):
     assert running.get("/healthz")[0] == 200
     assert running.get("/readyz")[0] == 200
     assert running.get("/api/v1")[0] == 200
+    assert running.get("/api/v1/docs")[0] == 200
     assert running.get("/console/")[0] == 200
     for slug in ("acme", "globex"):
         status, page = running.get("/", f"{slug}.localhost")

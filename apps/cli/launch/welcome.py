@@ -17,7 +17,7 @@ def table(port: int, demo: Path, *, live: bool) -> str:
     lines.append(("API", f"{here}/api/v1", ""))
     keys = known.get("api_keys", [])
     lines += [("", f"    x-api-key for {key.get('tenant', '')}", key.get("key", "")) for key in keys]
-    lines.append(("API docs", f"{here}/api/docs", ""))
+    lines.append(("API docs", f"{here}/api/v1/docs", ""))
     if not live:
         lines.append(("Note", "without the front door there are no live pages", "see var/log/front.log"))
     return _drawn(lines)
