@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import Problem
-from apps.core.scope import tenant_scope
+from apps.core.scope import ScopeConflict, platform_scope, tenant_scope
 from apps.objects import query
 from apps.objects.query import compiler, plans, run
 from apps.permissions import services as permissions
@@ -292,6 +292,18 @@ def test_a_read_outside_any_scope_opens_no_transaction(wiped):
     assert not connections["default"].in_atomic_block
     with tenant_scope(wiped.acme) as scope:
         assert (page.clock, page.platform_clock) == (scope.clock, scope.platform_clock)
+
+
+def test_a_read_within_other_work(wiped):
+    """In the platform's scope, or in a plain transaction, the tenant's scope is opened around the read."""
+    made = committed(wiped)
+    for _ in range(2):
+        with platform_scope("test"):
+            assert query.get("qa_lead", made["acme"], by=SYSTEM, tenant=wiped.acme).id == made["acme"]
+        with transaction.atomic():
+            assert query.get("qa_lead", made["acme"], by=SYSTEM, tenant=wiped.acme).id == made["acme"]
+    with tenant_scope(wiped.globex), pytest.raises(ScopeConflict):
+        query.get("qa_lead", made["acme"], by=SYSTEM, tenant=wiped.acme)
 
 
 def test_a_key_is_narrowed_by_its_scopes(inside):

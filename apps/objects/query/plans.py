@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import psycopg
+from django.db import connections
 
 from apps.core.actor import Actor
 from apps.core.db import fast
@@ -63,8 +64,7 @@ class View:
 
 def with_view(tenant: TenantRef, by: Actor, ask: Callable[[View], T]) -> T:
     """Return `ask(view)`; what a stale view answered or refused is asked again with a fresh one."""
-    scope = scope_of()
-    if scope is None or scope.tenant is None:
+    if standing_alone():
         view = remembered(tenant, by)
         if view is not None:
             try:
@@ -76,6 +76,11 @@ def with_view(tenant: TenantRef, by: Actor, ask: Callable[[View], T]) -> T:
                     raise
     with tenant_scope(tenant):
         return ask(View(tenant, catalog.catalog(), access.access_for(by)))
+
+
+def standing_alone() -> bool:
+    """Say whether a statement sent now would be a transaction of its own."""
+    return scope_of() is None and not connections["default"].in_atomic_block
 
 
 def remembered(tenant: TenantRef, by: Actor) -> View | None:

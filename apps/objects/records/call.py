@@ -140,7 +140,7 @@ def in_one_go(
 
     None means that it must be done in one: inside a scope, with nothing remembered, or when it swerved.
     """
-    if tenant is None or scope_of() is not None:
+    if tenant is None or not plans.standing_alone():
         return None
     view = plans.remembered(tenant, by)
     obj = view.catalog.find(name) if view is not None else None
