@@ -23,7 +23,17 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 class Call:
     """What a handler gets: the request, who asks (`actor`), for which `tenant`, and the parsed `body`."""
 
-    __slots__ = ("_body", "_raw", "body_limit", "identity", "limit_headers", "request", "snapshot", "tenant")
+    __slots__ = (
+        "_body",
+        "_clocks",
+        "_raw",
+        "body_limit",
+        "identity",
+        "limit_headers",
+        "request",
+        "snapshot",
+        "tenant",
+    )
 
     def __init__(self, request: HttpRequest, *, body_limit: int = body.MAX_BYTES) -> None:
         self.request = request
@@ -32,6 +42,7 @@ class Call:
         self.snapshot: TenantSnapshot | None = None
         self.tenant: TenantRef | None = None
         self.limit_headers: dict[str, str] = {}
+        self._clocks: tuple[int, int] | None = None
         self._raw: bytes | None = None
         self._body: Any = _MISSING
 
@@ -41,6 +52,16 @@ class Call:
         if self.identity is None:
             raise Unauthenticated("Authentication is required to access this endpoint.")
         return self.identity.actor
+
+    def read_at(self, clock: int, platform_clock: int) -> None:
+        """Note the clocks that the database reported with what was read."""
+        self._clocks = (clock, platform_clock)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the identity is as new as what was read."""
+        identity = self.identity
+        return identity is not None and self._clocks == (identity.clock, identity.platform_clock)
 
     @property
     def is_write(self) -> bool:

@@ -24,7 +24,7 @@ from apps.core import context
 from apps.core.db.owner import owner_session
 from apps.core.errors import PermissionDenied, Problem, Unauthenticated
 from apps.core.scope import TenantRef, tenant_scope
-from apps.identity.resolve import identify
+from apps.identity.resolve import Identity, identify, recall
 
 logger = logging.getLogger("aibos.api")
 
@@ -41,7 +41,8 @@ class Door(APIView):
     `public`: anonymous callers may enter; with `identifies` off nobody is even asked who they are.
     `needs_tenant`: refused without a tenant. `opens`: the methods that run inside `tenant_scope` (one
     transaction); for the others the queries open what they need. `changes_schema`: the methods that run with
-    the owner's login. `reading_posts`: its POSTs only read. `replays`: writes honour `Idempotency-Key`.
+    the owner's login. `recalls`: methods whose reads tell their clocks to the call, so that the caller needs no
+    look-up of their own. `reading_posts`: its POSTs only read. `replays`: writes honour `Idempotency-Key`.
     """
 
     public: ClassVar[bool] = False
@@ -49,6 +50,7 @@ class Door(APIView):
     needs_tenant: ClassVar[bool] = True
     opens: ClassVar[frozenset[str]] = ALL
     changes_schema: ClassVar[frozenset[str]] = NONE
+    recalls: ClassVar[frozenset[str]] = NONE
     reading_posts: ClassVar[bool] = False
     replays: ClassVar[bool] = True
     body_limit: ClassVar[int] = body.MAX_BYTES
@@ -96,13 +98,34 @@ class Door(APIView):
             return HttpResponse(status=204, headers={"Allow": ", ".join([*self.methods(), "OPTIONS"])})
         limits.check_address(call)
         _check_query(call.request)
-        if self.identifies:
-            self._identify(call)
-            limits.check_caller(call)
+        if not self.identifies:
+            return handler(call, **kwargs)
+        if call.request.method in self.recalls and (found := self._recalled(call, handler, kwargs)):
+            return found
+        call.identity = self._identity(call)
+        self._admit(call)
+        limits.check_caller(call)
         with self._scope(call):
             if self._replays(call) and call.tenant is not None:
                 return answer_once(call, lambda: handler(call, **kwargs))
             return handler(call, **kwargs)
+
+    def _recalled(
+        self, call: Call, handler: Callable[..., HttpResponseBase], kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """Answer for the caller as last seen, saving a round trip; None when that may no longer be true."""
+        call.identity = recall(call.request)
+        if call.identity is None:
+            return None
+        try:
+            self._admit(call)
+            response = handler(call, **kwargs)
+        except Problem:
+            return None
+        if not call.is_current:
+            return None
+        limits.check_caller(call)
+        return response
 
     def _handler(self, request: HttpRequest) -> Callable[..., HttpResponseBase] | None:
         verb = (request.method or "").lower()
@@ -124,21 +147,26 @@ class Door(APIView):
             headers={"Allow": ", ".join(allowed)},
         )
 
-    def _identify(self, call: Call) -> None:
-        request = call.request
+    def _identity(self, call: Call) -> Identity | None:
+        """Return who asks; anonymous callers pass public doors only."""
         try:
-            call.identity = identify(request)
+            found = identify(call.request)
         except Unauthenticated:
             if not self.public:
                 raise
-        if call.identity is None and not self.public:
+            return None
+        if found is None and not self.public:
             raise Unauthenticated("Authentication is required to access this endpoint.")
+        return found
+
+    def _admit(self, call: Call) -> None:
+        """Refuse a cookie from elsewhere, a key that is too narrow, and a tenant that is closed or not named."""
         if call.identity is not None:
             context.actor.set(call.identity.actor)
             if call.is_write and call.identity.from_cookie:
-                origins.check_cookie_use(request)
+                origins.check_cookie_use(call.request)
             self._check_scopes(call)
-        call.snapshot = find_tenant(request, call.identity)
+        call.snapshot = find_tenant(call.request, call.identity)
         call.tenant = call.snapshot.ref if call.snapshot else None
         if self.needs_tenant and call.tenant is None:
             raise Problem(

@@ -68,7 +68,9 @@ def pairs_of(call: Call) -> Iterator[tuple[str, str]]:
 def page_of(call: Call, name: str) -> HttpResponse:
     """Answer with a list by the query string."""
     served_object(call, name, "list")
-    return answers.send(find(name, pairs_of(call), by=call.actor, tenant=call.tenant).body())
+    page = find(name, pairs_of(call), by=call.actor, tenant=call.tenant)
+    call.read_at(page.clock, page.platform_clock)
+    return answers.send(page.body())
 
 
 def one_of(call: Call, name: str, record_id: str) -> HttpResponse:
@@ -82,6 +84,7 @@ def one_of(call: Call, name: str, record_id: str) -> HttpResponse:
         select_fields=call.params.get("select") or call.params.get("fields"),
         expand=call.params.get("expand") or call.params.get("populate"),
     )
+    call.read_at(found.clock, found.platform_clock)
     content = found.body()
     etag = f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
@@ -94,6 +97,7 @@ class QueryDoor(Door):
     """`POST /data/:object/query`: a QueryAST in the body."""
 
     opens: ClassVar[frozenset[str]] = NONE
+    recalls: ClassVar[frozenset[str]] = frozenset({"POST"})
     reading_posts: ClassVar[bool] = True
 
     @describe(
@@ -105,5 +109,6 @@ class QueryDoor(Door):
     )
     def post(self, call: Call, name: str) -> HttpResponse:
         served_object(call, name, "list")
-        query = call.mapping(optional=True)
-        return answers.send(find(name, query, by=call.actor, tenant=call.tenant).body())
+        page = find(name, call.mapping(optional=True), by=call.actor, tenant=call.tenant)
+        call.read_at(page.clock, page.platform_clock)
+        return answers.send(page.body())

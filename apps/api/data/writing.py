@@ -9,7 +9,7 @@ from apps.api.call import Call
 from apps.api.contract import OBJECT, TEXT, Parameter, array, describe, ref, shape
 from apps.api.data.access import served_object
 from apps.api.data.reading import LIST_PARAMETERS, ONE, PAGE, SELECT, one_of, page_of
-from apps.api.door import NONE, Door
+from apps.api.door import NONE, READS, Door
 from apps.core.errors import Invalid
 from apps.objects import records
 
@@ -53,6 +53,7 @@ class RecordsDoor(Door):
     """`GET` and `POST /data/:object`."""
 
     opens: ClassVar[frozenset[str]] = NONE
+    recalls: ClassVar[frozenset[str]] = READS
 
     @describe("List records", answer=PAGE, parameters=LIST_PARAMETERS, tag="data")
     def get(self, call: Call, name: str) -> HttpResponse:
@@ -68,6 +69,7 @@ class RecordDoor(Door):
     """`GET`, `PATCH` and `DELETE /data/:object/:id`."""
 
     opens: ClassVar[frozenset[str]] = NONE
+    recalls: ClassVar[frozenset[str]] = READS
 
     @describe("Read a record", answer=ONE, answers={304: None}, parameters=SELECT, tag="data")
     def get(self, call: Call, name: str, record_id: str) -> HttpResponse:

@@ -24,9 +24,9 @@ def shape_of(value: Any) -> Shape:
 
 def merge(one: Shape, other: Shape) -> Shape:
     """Return what both shapes have in common; null gives way to whatever the other one is."""
-    if one == "null" or one == []:
+    if one in ("null", []):
         return other
-    if other == "null" or other == []:
+    if other in ("null", []):
         return one
     if isinstance(one, dict) and isinstance(other, dict):
         return {key: merge(one[key], other[key]) for key in one if key in other}
