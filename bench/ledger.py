@@ -112,7 +112,7 @@ def sampler(stop: Any, answer: Connection) -> None:
     from apps.core.scope import platform_scope
 
     samples = []
-    while not stop.wait(0.05):
+    while not stop.wait(0.1):
         with platform_scope("bench: lag"):
             samples.append(queries.lag().seconds)
     connections.close_all()
