@@ -22,7 +22,13 @@ from bench import fill
 from bench.load import Shot, shoot
 
 ROOT = Path(__file__).resolve().parent.parent
-BODY = {"name": "New", "company": "Company", "email": "new@example.com", "phone": "+49 30 1", "status": "fresh"}
+BODY = {
+    "name": "New",
+    "company": "Company",
+    "email": "new@example.com",
+    "phone": "+49 30 1",
+    "status": "fresh",
+}
 CREATE = "'" + json.dumps(BODY | {"score": 5, "expected_value": 12.5}) + "'"
 UPDATE = "'{\"score\":' .. (n % 1000) .. '}'"
 OPERATIONS = ("get", "list", "create", "update")
@@ -45,7 +51,16 @@ class Target:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"]
-        command += ["--port", str(self.port), "--workers", "1", "--blocking-threads", "2", "--log-level", "error"]
+        command += [
+            "--port",
+            str(self.port),
+            "--workers",
+            "1",
+            "--blocking-threads",
+            "2",
+            "--log-level",
+            "error",
+        ]
         log = (ROOT / "var" / f"bench-{self.name}.log").open("wb")
         self.process = subprocess.Popen(
             [*command, self.application], cwd=ROOT, env=os.environ | self.env, stdout=log, stderr=log
@@ -80,7 +95,9 @@ def sign_in(port: int) -> str:
 
 def ids(url: str, table: str) -> tuple[str, ...]:
     with psycopg.connect(url) as connection:
-        rows = connection.execute(f"SELECT id::text FROM {table} TABLESAMPLE BERNOULLI (5) LIMIT 500").fetchall()
+        rows = connection.execute(
+            f"SELECT id::text FROM {table} TABLESAMPLE BERNOULLI (5) LIMIT 500"
+        ).fetchall()
     return tuple(row[0] for row in rows)
 
 
@@ -88,14 +105,27 @@ def targets(admin: str, rows: int) -> list[Target]:
     base = admin.rsplit("/", 1)[0]
     mine, theirs = fill.aibos(admin, rows), fill.peers(admin, rows)
     leads = ids(f"{base}/aibos_bench", "t_bench.obj_bench_lead")
-    plain, inside = ids(theirs["BENCH_PEERS_URL"], "bench_lead"), ids(theirs["BENCH_PEERS_URL"], "bt.bench_lead")
+    plain, inside = (
+        ids(theirs["BENCH_PEERS_URL"], "bench_lead"),
+        ids(theirs["BENCH_PEERS_URL"], "bt.bench_lead"),
+    )
     ask, wsgi = "status=open&ordering=-score&top=25", "bench.peers.wsgi:application"
     made = [
         Target("floor", 27001, "localhost", theirs | {"PEER": "floor"}, wsgi, "/leads", ask, ids=plain),
         Target("drf", 27002, "localhost", theirs | {"PEER": "drf"}, wsgi, "/leads", ask, ids=plain),
-        Target("tenants", 27003, "bench.localhost", theirs | {"PEER": "tenants"}, wsgi, "/leads", ask, ids=inside),
-        Target("aibos", 27004, "bench.localhost", mine | {"DJANGO_SETTINGS_MODULE": "bench.settings"},
-               "config.wsgi:application", "/api/v1/data/bench_lead", "status=open&sort=-score&top=25", ids=leads),
+        Target(
+            "tenants", 27003, "bench.localhost", theirs | {"PEER": "tenants"}, wsgi, "/leads", ask, ids=inside
+        ),
+        Target(
+            "aibos",
+            27004,
+            "bench.localhost",
+            mine | {"DJANGO_SETTINGS_MODULE": "bench.settings"},
+            "config.wsgi:application",
+            "/api/v1/data/bench_lead",
+            "status=open&sort=-score&top=25",
+            ids=leads,
+        ),
     ]
     for target in made:
         target.start()
@@ -135,9 +165,15 @@ def main() -> None:
                 for clients in map(int, given.clients.split(",")):
                     for target in under_test:
                         shot = shoot(
-                            base=f"http://127.0.0.1:{target.port}", host=target.host, token=target.token,
-                            ids=list(target.ids), clients=clients, seconds=given.seconds,
-                            server=target.process.pid, database=database, **target.call(operation),
+                            base=f"http://127.0.0.1:{target.port}",
+                            host=target.host,
+                            token=target.token,
+                            ids=list(target.ids),
+                            clients=clients,
+                            seconds=given.seconds,
+                            server=target.process.pid,
+                            database=database,
+                            **target.call(operation),
                         )
                         shots.setdefault((operation, clients, target.name), []).append(shot)
     finally:
@@ -148,16 +184,20 @@ def main() -> None:
 
 
 def report(shots: dict[tuple[str, int, str], list[Shot]]) -> None:
-    print("operation clients target    req/s  p50 ms  p95 ms  cpu ms (server + database)  errors  × floor  DRF+tenants ×")
+    print(
+        "operation clients target    req/s  p50 ms  p95 ms  cpu ms (server + database)  errors  × floor  DRF+tenants ×"
+    )
     for (operation, clients, name), found in shots.items():
-        def total(other: str) -> float:
-            return statistics.median(s.server_ms + s.database_ms for s in shots[operation, clients, other])
-
+        cost = {
+            other: statistics.median(s.server_ms + s.database_ms for s in theirs)
+            for (op, many, other), theirs in shots.items()
+            if (op, many) == (operation, clients)
+        }
         mid = {key: statistics.median(getattr(s, key) for s in found) for key in Shot.__dataclass_fields__}
         print(
             f"{operation:9} {clients:7} {name:9} {mid['rate']:6.0f} {mid['p50']:7.2f} {mid['p95']:7.2f}  "
             f"{mid['server_ms']:6.2f} + {mid['database_ms']:5.2f} {'':12} {sum(s.errors for s in found):6} "
-            f"{total(name) / total('floor'):8.1f} {total('tenants') / total(name):9.1f}"
+            f"{cost[name] / cost['floor']:8.1f} {cost['tenants'] / cost[name]:9.1f}"
         )
 
 

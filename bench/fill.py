@@ -24,7 +24,9 @@ COLUMNS = (
 
 def manage(env: dict[str, str], *words: str, code: str = "") -> str:
     command = [sys.executable, "manage.py", *words] if words else [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | env, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
     return done.stdout
@@ -57,7 +59,11 @@ with owner_session(), tenant_scope(t.ref):
 def aibos(admin: str, rows: int) -> dict[str, str]:
     """Make the platform's database with `rows` leads in one tenant; return the server's environment."""
     app, owner = prepare(admin, database="aibos_bench")
-    env = {"DATABASE_URL": app, "DATABASE_OWNER_URL": owner, "DJANGO_SETTINGS_MODULE": "config.settings.production"}
+    env = {
+        "DATABASE_URL": app,
+        "DATABASE_OWNER_URL": owner,
+        "DJANGO_SETTINGS_MODULE": "config.settings.production",
+    }
     env |= {"SECRET_KEY": "bench" * 12, "LOG_LEVEL": "WARNING", "PLATFORM_HOSTS": "localhost,127.0.0.1"}
     env |= {"RATE_LIMIT_USER": "100000000/m", "RATE_LIMIT_IP": "100000000/m"}
     manage(env, "migrate_all")

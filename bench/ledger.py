@@ -68,7 +68,7 @@ def writer(ref: Any, seconds: float, begin: float, seed: int, answer: Connection
                         "lead.created", by=SYSTEM, target=f"lead:{seed}-{number}", after=after
                     )
                 if chance.random() < ROLLBACKS:
-                    raise Rolled  # noqa: TRY301 - the way out of the transaction
+                    raise Rolled
             if audited:
                 kept.append(entry)
             else:

@@ -71,20 +71,44 @@ end
 """
 
 
-def shoot(  # noqa: PLR0913
-    *, base: str, host: str, token: str, method: str, path: str, body: str, ids: list[str], clients: int,
-    seconds: float, server: int, database: int,
+def shoot(
+    *,
+    base: str,
+    host: str,
+    token: str,
+    method: str,
+    path: str,
+    body: str,
+    ids: list[str],
+    clients: int,
+    seconds: float,
+    server: int,
+    database: int,
 ) -> Shot:
     """Send one kind of request for `seconds` with `clients` connections and count what it cost."""
     text = SCRIPT.format(
-        ids=", ".join(f'"{item}"' for item in ids), token=token, host=host, method=method,
-        path=path.replace("%", "%%"), body=body or "nil",
+        ids=", ".join(f'"{item}"' for item in ids),
+        token=token,
+        host=host,
+        method=method,
+        path=path.replace("%", "%%"),
+        body=body or "nil",
     )
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(text)
         script.flush()
         before = cpu(server), cpu(database)
-        command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "10s", "-s", script.name, base]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{clients}",
+            f"-d{seconds:g}s",
+            "--timeout",
+            "10s",
+            "-s",
+            script.name,
+            base,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         after = cpu(server), cpu(database)
     found = re.search(r"OUT (\d+) (\d+) ([\d.]+) ([\d.]+) ([\d.]+)", done.stdout)

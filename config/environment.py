@@ -1,5 +1,6 @@
 """Every environment variable AI-BOS reads, declared in one place; `settings` reads them from here only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ class Variable:
 VARIABLES: tuple[Variable, ...] = (
     Variable("SECRET_KEY", "text", "", "Key of signatures. Required in production.", secret=True),
     Variable("ALLOWED_HOSTS", "list", [], "Hosts of the console and the API besides the tenants' own."),
-    Variable("PLATFORM_HOSTS", "list", ["localhost", "127.0.0.1"], "Hosts that serve the console, not a tenant."),
+    Variable(
+        "PLATFORM_HOSTS", "list", ["localhost", "127.0.0.1"], "Hosts that serve the console, not a tenant."
+    ),
     Variable("TENANT_DOMAIN", "text", "localhost", "Tenants get `<slug>.<this domain>` as their first host."),
     Variable("TENANCY_MODE", "text", "multi", "`multi`, or `single`: every host is the one tenant's."),
     Variable("PORT", "number", 8000, "Port of the front door; also used in printed and mailed links."),
@@ -35,20 +38,36 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("DATABASE_OWNER_URL", "url", "", "The same database for the owner's login: DDL.", secret=True),
     Variable("DATABASE_CONN_MAX_AGE", "number", 300, "Seconds a connection is kept; it grows with tenants."),
     Variable("DATABASE_PREPARE", "flag", True, "Prepared statements; off behind PgBouncer before 1.21."),
-    Variable("DATABASE_STATEMENT_TIMEOUT", "number", 30, "Seconds after which a statement is ended; 0 is never."),
+    Variable(
+        "DATABASE_STATEMENT_TIMEOUT", "number", 30, "Seconds after which a statement is ended; 0 is never."
+    ),
     Variable("BROKER_URL", "url", "", "Celery's broker; empty uses the embedded Valkey.", secret=True),
-    Variable("CACHE_URL", "url", "", "Redis or Valkey for caches and limits; empty is per process.", secret=True),
+    Variable(
+        "CACHE_URL", "url", "", "Redis or Valkey for caches and limits; empty is per process.", secret=True
+    ),
     Variable("CHANNELS_URL", "url", "", "Redis or Valkey for live pages; empty is per process.", secret=True),
-    Variable("MEDIA_ROOT", "path", str(ROOT / "var" / "files"), "Folder of uploaded files, one below per tenant."),
+    Variable(
+        "MEDIA_ROOT", "path", str(ROOT / "var" / "files"), "Folder of uploaded files, one below per tenant."
+    ),
     Variable("EXPORT_ROOT", "path", str(ROOT / "var" / "exports"), "Folder of tenants' archives."),
-    Variable("DEMO_PASSWORD", "text", "", "Password of the demo logins; empty makes one per installation.", secret=True),
+    Variable(
+        "DEMO_PASSWORD",
+        "text",
+        "",
+        "Password of the demo logins; empty makes one per installation.",
+        secret=True,
+    ),
     Variable("MODULES_ROOT", "path", str(ROOT / "modules"), "Folder with the modules that can be installed."),
-    Variable("EMAIL_URL", "url", "console:", "`console:`, `smtp://user:pass@host:587?tls=true`.", secret=True),
+    Variable(
+        "EMAIL_URL", "url", "console:", "`console:`, `smtp://user:pass@host:587?tls=true`.", secret=True
+    ),
     Variable("DEFAULT_FROM_EMAIL", "text", "AI-BOS <no-reply@localhost>", "Sender of mails."),
     Variable("LOG_LEVEL", "text", "INFO", "Least severe level that is logged."),
     Variable("LOG_FORMAT", "text", "", "`json` or `console`; empty is json in production."),
     Variable("CORS_ORIGINS", "list", [], "Origins of other sites whose pages may call the API."),
-    Variable("TRUSTED_PROXIES", "list", ["127.0.0.1", "::1"], "Addresses whose forwarded headers are believed."),
+    Variable(
+        "TRUSTED_PROXIES", "list", ["127.0.0.1", "::1"], "Addresses whose forwarded headers are believed."
+    ),
     Variable("RATE_LIMIT_USER", "text", "1200/m", "Requests a credential may make in a minute."),
     Variable("RATE_LIMIT_IP", "text", "2400/m", "Requests an address may make in a minute."),
     Variable("MAX_BODY_BYTES", "number", 10_485_760, "Largest body of a request, files aside."),
@@ -58,7 +77,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("SESSION_IDLE_DAYS", "number", 3, "Days without use after which a session ends."),
     Variable("ACCESS_TOKEN_MINUTES", "number", 15, "Minutes for which an access token (JWT) is valid."),
     Variable("BREACHED_PASSWORDS", "path", "", "A file of leaked passwords that are refused, plain or .gz."),
-    Variable("TENANT_GRACE_DAYS", "number", 30, "Days between a tenant's deletion and the removal of its data."),
+    Variable(
+        "TENANT_GRACE_DAYS", "number", 30, "Days between a tenant's deletion and the removal of its data."
+    ),
     Variable("METRICS_TOKEN", "text", "", "Token that `/metrics` asks for; empty turns it off.", secret=True),
 )
 
@@ -81,5 +102,5 @@ def read(source: Path | None = None) -> dict[str, Any]:
     path = source or ROOT / ".env"
     if path.exists():
         env.read_env(str(path), recurse=False)
-    readers = {"number": env.int, "flag": env.bool, "list": env.list}
+    readers: dict[str, Callable[..., Any]] = {"number": env.int, "flag": env.bool, "list": env.list}
     return {item.name: readers.get(item.type, env.str)(item.name, item.default) for item in VARIABLES}

@@ -31,7 +31,7 @@ def database_name(admin_url: str, django_db_blocker: Any) -> Iterator[str]:
     """This run's database, created and dropped; Django's connections lead to it."""
     name, app, owner = databases.create(admin_url)
     os.environ |= {"DATABASE_URL": app, "DATABASE_OWNER_URL": owner}
-    from config.settings.base import database  # noqa: PLC0415 - reads the environment set above
+    from config.settings.base import database
 
     for alias, url in (("default", app), ("owner", owner)):
         connections.settings[alias].update(database(url, owner=alias == "owner"))
@@ -53,7 +53,7 @@ def superuser_url(admin_url: str, database_name: str) -> str:
 @pytest.fixture(scope="session")
 def database(database_name: str) -> dict[str, TenantRef]:
     """The migrated database with the tenants acme and globex, committed."""
-    from apps.tenants.provision import Order, create_tenant  # noqa: PLC0415
+    from apps.tenants.provision import Order, create_tenant
 
     made = {}
     for slug in ("acme", "globex"):
@@ -103,10 +103,10 @@ def platform(database: dict[str, TenantRef], clean_connection: None) -> Iterator
 @pytest.fixture
 def fresh_tenant(database: dict[str, TenantRef], clean_connection: None) -> Iterator[TenantRef]:
     """A tenant of this test alone, committed, removed afterwards."""
-    from apps.audit.erasure import close_ledger  # noqa: PLC0415
-    from apps.core.db.owner import owner_session  # noqa: PLC0415
-    from apps.tenants.models import Tenant  # noqa: PLC0415
-    from apps.tenants.provision import Order, create_tenant, drop_schema  # noqa: PLC0415
+    from apps.audit.erasure import close_ledger
+    from apps.core.db.owner import owner_session
+    from apps.tenants.models import Tenant
+    from apps.tenants.provision import Order, create_tenant, drop_schema
 
     slug = f"fresh-{os.urandom(3).hex()}"
     made = create_tenant(by=SYSTEM, wanted=Order(slug=slug, name="Fresh"), default_host=f"{slug}.localhost")

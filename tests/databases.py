@@ -19,7 +19,11 @@ LOCK = 0x54455354  # "TEST"
 def fingerprint() -> str:
     """Return a hash of everything that shapes the template database."""
     paths = [*ROOT.glob("apps/*/migrations/*.py"), *ROOT.glob("apps/core/db/*.py")]
-    paths += [ROOT / "apps/tenants/schemas.py", ROOT / "apps/tenants/migrate.py", ROOT / "apps/cli/launch/roles.py"]
+    paths += [
+        ROOT / "apps/tenants/schemas.py",
+        ROOT / "apps/tenants/migrate.py",
+        ROOT / "apps/cli/launch/roles.py",
+    ]
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(path.name.encode() + path.read_bytes())
@@ -35,7 +39,9 @@ def create(admin_url: str) -> tuple[str, str, str]:
         known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone()
         if not known:
             _make_template(admin, admin_url, template)
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
         admin.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     return (name, *roles.prepare(admin_url, database=name))
 
@@ -54,16 +60,27 @@ def as_superuser(admin_url: str, name: str) -> str:
 def _make_template(admin: psycopg.Connection, admin_url: str, template: str) -> None:
     building = f"{template}_{os.getpid()}"
     app, owner = roles.prepare(admin_url, database=building)
-    env = os.environ | {"DATABASE_URL": app, "DATABASE_OWNER_URL": owner, "DJANGO_SETTINGS_MODULE": "config.settings.test"}
+    env = os.environ | {
+        "DATABASE_URL": app,
+        "DATABASE_OWNER_URL": owner,
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+    }
     try:
         done = subprocess.run(
-            [sys.executable, "manage.py", "migrate_all"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+            [sys.executable, "manage.py", "migrate_all"],
+            cwd=ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             msg = f"migrate_all failed:\n{done.stdout}\n{done.stderr}"
             raise RuntimeError(msg)
         admin.execute(
-            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(building), sql.Identifier(template))
+            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                sql.Identifier(building), sql.Identifier(template)
+            )
         )
     finally:
         roles.drop(admin_url, database=building)

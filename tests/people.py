@@ -41,7 +41,7 @@ class People:
 
 def create_people(tenants: dict[str, TenantRef]) -> People:
     """Write the people and their memberships."""
-    from apps.identity.models import Membership, User  # noqa: PLC0415 - needs the application registry
+    from apps.identity.models import Membership, User
 
     made = People(tenants=tenants)
     with platform_scope("people of the tests"):

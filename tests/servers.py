@@ -47,7 +47,17 @@ def live_server(folder: Path, *, workers: int = 1, threads: int = 4) -> Iterator
     """Run granian on the test's database until the block ends."""
     port, log = free_port(), folder / "server.log"
     env = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test", "PORT": str(port)}
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     command += ["--workers", str(workers), "--blocking-threads", str(threads), "config.wsgi:application"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True)

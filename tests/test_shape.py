@@ -74,7 +74,9 @@ def test_no_drawer_of_helpers() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "apps").glob("*/__init__.py")), ids=lambda item: item.parent.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "apps").glob("*/__init__.py")), ids=lambda item: item.parent.name
+)
 def test_every_app_has_its_card(path: Path) -> None:
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text)), "the card is the module's docstring"

@@ -20,7 +20,9 @@ def dumps(value: Any) -> bytes:
     `TypeError`, because two writers may print the same amount differently.
     """
     values = plain(value)
-    return orjson.dumps(values, option=orjson.OPT_SORT_KEYS) if _sorts_alike(values) else rfc8785.dumps(values)
+    return (
+        orjson.dumps(values, option=orjson.OPT_SORT_KEYS) if _sorts_alike(values) else rfc8785.dumps(values)
+    )
 
 
 def _sorts_alike(value: Any) -> bool:
@@ -36,7 +38,7 @@ def _sorts_alike(value: Any) -> bool:
     return True
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: C901, PLR0911 - one line per type
     """Return `value` in the types JSON knows, without floats."""
     if value is None or isinstance(value, bool | str):
         return value

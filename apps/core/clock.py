@@ -10,8 +10,7 @@ from threading import Lock
 from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
-from django.db import connections
-
+from apps.core.db.here import here
 from apps.core.ids import NIL
 from apps.core.scope import Scope, current_scope
 
@@ -25,7 +24,7 @@ ON CONFLICT (key) DO UPDATE SET ticks = tenant_clock.ticks + 1
 
 def bump(tenant_id: UUID | None) -> None:
     """Move the clock of a tenant, or of the platform (None); takes effect with the transaction."""
-    connection = connections["default"]
+    connection = here()
     with connection.cursor() as cursor:
         cursor.execute(MOVE, [tenant_id or NIL])
     connection.moved_clocks.add(tenant_id or NIL)
@@ -51,7 +50,7 @@ class Clocked(Generic[T]):
         """Return the value of `key` at the scope's clock, loading it when the cached one is older."""
         scope = scope or current_scope()
         owner, tick = self._now(scope)
-        if owner in connections["default"].moved_clocks:
+        if owner in here().moved_clocks:
             return self._load(key)
         slot = (owner, key)
         hit = self._values.get(slot)

@@ -23,7 +23,7 @@ class Declaration:
 _register: dict[tuple[Kind, str], Declaration] = {}
 
 
-def declare(  # noqa: PLR0913 - a register's line has as many columns
+def declare(
     *,
     kind: Kind,
     key: str,
@@ -50,4 +50,6 @@ def declarations(kind: Kind) -> list[Declaration]:
 
 def declared_keys(kind: Kind, prefix: str = "") -> frozenset[str]:
     """Return the keys of one kind below `prefix`, the prefix taken off."""
-    return frozenset(item.key.removeprefix(prefix) for item in declarations(kind) if item.key.startswith(prefix))
+    return frozenset(
+        item.key.removeprefix(prefix) for item in declarations(kind) if item.key.startswith(prefix)
+    )

@@ -19,13 +19,18 @@ class FieldError:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the wire form, without what is not set."""
-        values = {"field": self.field, "code": self.code, "message": self.message, "label": self.label}
+        values: dict[str, Any] = {
+            "field": self.field,
+            "code": self.code,
+            "message": self.message,
+            "label": self.label,
+        }
         values |= {"value": self.value, "constraint": self.constraint, "options": self.options}
         return {key: value for key, value in values.items() if value is not None}
 
 
 @dataclass
-class Problem(Exception):  # noqa: N818 - the name RFC 9457 gives it
+class Problem(Exception):
     """A refusal: `code` is SCREAMING_SNAKE and stable, `status` the HTTP status, `cure` what to do."""
 
     code: str
@@ -52,7 +57,9 @@ class Problem(Exception):  # noqa: N818 - the name RFC 9457 gives it
 class Unauthenticated(Problem):
     """401: nobody known stands behind the request."""
 
-    def __init__(self, message: str = "Sign in first.", *, code: str = "UNAUTHENTICATED", **more: Any) -> None:
+    def __init__(
+        self, message: str = "Sign in first.", *, code: str = "UNAUTHENTICATED", **more: Any
+    ) -> None:
         super().__init__(code, message, status=401, **more)
 
 

@@ -16,7 +16,7 @@ def uuid7() -> UUID:
 
     Layout: 48 bits Unix milliseconds, version, 12 bits sub-millisecond counter, variant, 62 random bits.
     """
-    global _last
+    global _last  # noqa: PLW0603 - one counter per process, under its lock
     stamp = time.time_ns() * 4096 // 1_000_000  # milliseconds with 12 fractional bits
     with _lock:
         stamp = max(stamp, _last + 1)

@@ -19,7 +19,7 @@ def carried(_logger: Any, _name: str, event: EventDict) -> EventDict:
         "tenant": context.tenant_slug.get(),
         "actor": f"{actor.kind}:{actor.id}" if actor else None,
     }
-    return {key: value for key, value in values.items() if value is not None} | event
+    return {key: value for key, value in values.items() if value is not None} | dict(event)
 
 
 def configure(options: dict[str, Any]) -> None:

@@ -25,6 +25,8 @@ def render(findings: dict[str, health.Finding] | None = None) -> bytes:
                 continue
             name = "aibos_" + re.sub(r"\W", "_", figure)
             if name not in gauges:
-                gauges[name] = Gauge(name, f"{figure.replace('_', ' ').capitalize()}.", ["check"], registry=registry)
+                gauges[name] = Gauge(
+                    name, f"{figure.replace('_', ' ').capitalize()}.", ["check"], registry=registry
+                )
             gauges[name].labels(check).set(float(value))
     return generate_latest(registry)

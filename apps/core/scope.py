@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import transaction
 
 from apps.core import context
+from apps.core.db.here import here
 from apps.core.ids import NIL
 
 logger = logging.getLogger("aibos.scope")
@@ -27,11 +28,11 @@ SELECT set_config('search_path', %s, true), set_config('app.tenant', %s, true),
 LEAVE = "SELECT set_config('search_path', %s, true), set_config('app.tenant', %s, true)"
 
 
-class ScopeMissing(RuntimeError):  # noqa: N818
+class ScopeMissing(RuntimeError):
     """Work touched the database, a cache or a file outside any scope."""
 
 
-class ScopeConflict(RuntimeError):  # noqa: N818
+class ScopeConflict(RuntimeError):
     """Work for one tenant was about to run in the scope of another."""
 
 
@@ -79,7 +80,7 @@ def search_path(tenant: TenantRef | None) -> str:
 
 def scope_of(alias: str = "default") -> Scope | None:
     """Return the scope of this thread's connection, or None."""
-    stack = connections[alias].scopes
+    stack = here(alias).scopes
     return stack[-1] if stack else None
 
 
@@ -136,7 +137,7 @@ def platform_scope(reason: str) -> Iterator[Scope]:
 
 @contextmanager
 def _scope(kind: Literal["tenant", "platform"], tenant: TenantRef | None, reason: str) -> Iterator[Scope]:
-    connection = connections["default"]
+    connection = here()
     outer = connection.scopes[-1] if connection.scopes else None
     nested = connection.in_atomic_block
     depth = len(connection.scopes)

@@ -12,7 +12,9 @@ from django.conf import settings
 
 @lru_cache(maxsize=8)
 def _private(purpose: str, secret: str) -> Ed25519PrivateKey:
-    seed = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"aibos/{purpose}".encode()).derive(secret.encode())
+    seed = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"aibos/{purpose}".encode()).derive(
+        secret.encode()
+    )
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 

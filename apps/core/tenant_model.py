@@ -74,12 +74,6 @@ class TenantModel(models.Model):
         super().__init__(*args, **kwargs)
         self._made_in = _here()
 
-    def _require_scope(self, verb: str) -> None:
-        here = _here()
-        if self._made_in is not None and here != self._made_in:
-            msg = f"{verb} of a row of tenant {self._made_in} in the scope of {here or 'no tenant'}."
-            raise ScopeConflict(msg)
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         self._require_scope("save")
         super().save(*args, **kwargs)
@@ -91,3 +85,9 @@ class TenantModel(models.Model):
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         self._require_scope("refresh")
         super().refresh_from_db(*args, **kwargs)
+
+    def _require_scope(self, verb: str) -> None:
+        here = _here()
+        if self._made_in is not None and here != self._made_in:
+            msg = f"{verb} of a row of tenant {self._made_in} in the scope of {here or 'no tenant'}."
+            raise ScopeConflict(msg)

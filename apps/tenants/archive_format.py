@@ -1,11 +1,11 @@
 """The format of a tenant's archive: a zip with a signed manifest that names every part by its hash.
 
-    manifest.json   RFC 8785: format, tenant, parts {name: sha256}, rows per table, ledger head, key
-    manifest.sig    Ed25519 over manifest.json by the installation that wrote it
-    schema.json     the statements that build the tables
-    tables/<t>.copy PostgreSQL COPY text of each table of the tenant's schema
-    parts/<p>.json  what apps keep of the tenant in shared tables
-    files/…         uploaded files
+manifest.json   RFC 8785: format, tenant, parts {name: sha256}, rows per table, ledger head, key
+manifest.sig    Ed25519 over manifest.json by the installation that wrote it
+schema.json     the statements that build the tables
+tables/<t>.copy PostgreSQL COPY text of each table of the tenant's schema
+parts/<p>.json  what apps keep of the tenant in shared tables
+files/…         uploaded files
 """
 
 import hashlib
@@ -86,7 +86,9 @@ def _check(path: Path, archive: zipfile.ZipFile, trusted: str) -> Opened:
         cure = f"If you trust its origin, name its key: {found}"
         raise refused("The archive was signed by another installation.", cure)
     if manifest["format"] != FORMAT:
-        raise refused(f"The format {manifest['format']} is unknown here.", "Use a matching version of AI-BOS.")
+        raise refused(
+            f"The format {manifest['format']} is unknown here.", "Use a matching version of AI-BOS."
+        )
     names = {item.filename for item in archive.infolist()} - {"manifest.json", "manifest.sig"}
     if names != set(manifest["parts"]):
         raise refused("Parts are missing from the archive or were added to it.")

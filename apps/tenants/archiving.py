@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
 from psycopg import sql
 
 from apps.audit import ledger
@@ -19,6 +18,7 @@ from apps.audit.sequencer import run_until_empty
 from apps.audit.verify import verify
 from apps.core import queue
 from apps.core.actor import Actor
+from apps.core.db.here import here
 from apps.core.db.owner import owner_session
 from apps.core.db.walls import build_walls
 from apps.core.errors import Conflict, PermissionDenied
@@ -89,7 +89,9 @@ def export(*, tenant_id: UUID, by: Actor, tell: Callable[..., None] = lambda *_,
                 writer = Writer(archive)
                 manifest = _write(writer, tenant, tell)
                 writer.seal(manifest)
-            ledger.record("tenant.exported", by=by, target=f"tenant:{tenant.pk}", after={"rows": manifest["rows"]})
+            ledger.record(
+                "tenant.exported", by=by, target=f"tenant:{tenant.pk}", after={"rows": manifest["rows"]}
+            )
         working.rename(target)
     finally:
         working.unlink(missing_ok=True)
@@ -101,33 +103,43 @@ def _chain_all(tenant_id: UUID, patience: float = 60.0) -> None:
     until = time.monotonic() + patience
     while True:
         run_until_empty()
-        with platform_scope("export of a tenant"), connections["default"].raw_cursor() as cursor:
-            cursor.execute("SELECT EXISTS (SELECT 1 FROM public.audit_pending WHERE tenant_id = %s)", [tenant_id])
+        with platform_scope("export of a tenant"), here().raw_cursor() as cursor:
+            cursor.execute(
+                "SELECT EXISTS (SELECT 1 FROM public.audit_pending WHERE tenant_id = %s)", [tenant_id]
+            )
             if not (cursor.fetchone() or (False,))[0]:
                 return
         if time.monotonic() > until:
             msg = "Entries of the tenant's ledger wait for a long transaction to end."
-            raise Conflict(msg, code="LEDGER_LAGS", cure="Try again in a few minutes; the health page names the transaction.")
+            raise Conflict(
+                msg,
+                code="LEDGER_LAGS",
+                cure="Try again in a few minutes; the health page names the transaction.",
+            )
         time.sleep(0.2)
 
 
 def _write(writer: Writer, tenant: Tenant, tell: Callable[..., None]) -> dict[str, Any]:
-    with connections["default"].raw_cursor() as cursor:
+    with here().raw_cursor() as cursor:
         cursor.execute("SELECT seq, hash FROM public.audit_head WHERE tenant_id = %s", [tenant.pk])
         seq, head = cursor.fetchone() or (0, b"")
     statements = describe(tenant.schema_name)
     for name, part in parts.items():
         writer.add(f"parts/{name}.json", [json.dumps(part.export(tenant), ensure_ascii=False).encode()])
     rows: dict[str, int] = {}
-    with tenant_scope(tenant.ref), connections["default"].raw_cursor() as cursor:
+    with tenant_scope(tenant.ref), here().raw_cursor() as cursor:
         writer.add("schema.json", [json.dumps(statements).encode()])
         tables = [row[0] for row in cursor.execute(TABLES, [tenant.schema_name]).fetchall()]
         for done, table in enumerate(tables):
             tell(done, len(tables), table)
             columns, _ = _columns(cursor, tenant.schema_name, table)
-            count = cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(_name(tenant.schema_name, table)))
+            count = cursor.execute(
+                sql.SQL("SELECT count(*) FROM {}").format(_name(tenant.schema_name, table))
+            )
             rows[table] = (count.fetchone() or (0,))[0]
-            query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, _name(tenant.schema_name, table))
+            query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(
+                columns, _name(tenant.schema_name, table)
+            )
             with cursor.copy(query) as copy:
                 writer.add(f"tables/{table}.copy", copy)
     root = Path(settings.MEDIA_ROOT) / str(tenant.pk)
@@ -199,7 +211,11 @@ def _row(opened: Opened, slug: str, host: str, name: str | None) -> Tenant:
     if Tenant.objects.filter(pk=origin["id"]).exists():
         msg = "This very tenant exists here; remove it before importing it again."
         raise Conflict(msg, code="TENANT_EXISTS")
-    if slug in RESERVED or Tenant.objects.filter(slug=slug).exists() or Host.objects.filter(domain=host).exists():
+    if (
+        slug in RESERVED
+        or Tenant.objects.filter(slug=slug).exists()
+        or Host.objects.filter(domain=host).exists()
+    ):
         msg = f"The address {slug} or the host {host} is taken."
         raise Conflict(msg, code="TENANT_EXISTS")
     plan = Plan.objects.filter(code=origin["plan"]).first() or Plan.objects.get(is_default=True)
@@ -231,7 +247,7 @@ def _fill(archive: zipfile.ZipFile, opened: Opened, tenant: Tenant) -> None:
         references = [text for text in statements if FOREIGN_KEY.match(text)]
         tables = [text for text in statements if text not in references]
         replay(tenant.schema_name, tenant.pk, tables, walls=False)
-        with connections["default"].raw_cursor() as cursor:
+        with here().raw_cursor() as cursor:
             for table, expected in opened.manifest["rows"].items():
                 keep = table == LEDGER_TABLE  # its hashes cover the ids
                 count = _copy_in(archive, cursor, tenant.schema_name, table, {} if keep else ids)
@@ -240,7 +256,7 @@ def _fill(archive: zipfile.ZipFile, opened: Opened, tenant: Tenant) -> None:
             for text in references:
                 cursor.execute(sql.SQL(text))
         build_walls(tenant.schema_name, tenant.pk)
-    with connections["default"].raw_cursor() as cursor:
+    with here().raw_cursor() as cursor:
         head = opened.manifest["ledger"]
         if head["seq"]:
             cursor.execute(
@@ -259,13 +275,15 @@ def _copy_in(archive: zipfile.ZipFile, cursor: Any, schema: str, table: str, ids
     query = sql.SQL("COPY {} ({}) FROM STDIN").format(_name(schema, table), columns)
     with archive.open(f"tables/{table}.copy") as source, cursor.copy(query) as copy:
         for line in source:
-            copy.write(UUID_TEXT.sub(lambda found: ids.get(found.group(), found.group()), line) if ids else line)
+            copy.write(
+                UUID_TEXT.sub(lambda found: ids.get(found.group(), found.group()), line) if ids else line
+            )
     count: int = cursor.rowcount
     for column in identities:
         cursor.execute(
-            sql.SQL("SELECT setval(pg_get_serial_sequence(%s, %s), coalesce(max({}), 0) + 1, false) FROM {}").format(
-                sql.Identifier(column), _name(schema, table)
-            ),
+            sql.SQL(
+                "SELECT setval(pg_get_serial_sequence(%s, %s), coalesce(max({}), 0) + 1, false) FROM {}"
+            ).format(sql.Identifier(column), _name(schema, table)),
             [f'"{schema}"."{table}"', column],
         )
     return count

@@ -41,7 +41,9 @@ def change_settings(*, tenant_id: UUID, changes: Mapping[str, Any], by: Actor) -
     if after:
         tenant.save()
         before = {name: before[name] for name in after}
-        ledger.record("tenant.settings_changed", by=by, target=f"tenant:{tenant_id}", before=before, after=after)
+        ledger.record(
+            "tenant.settings_changed", by=by, target=f"tenant:{tenant_id}", before=before, after=after
+        )
         bump(None)
         bump(tenant_id)
     return tenant

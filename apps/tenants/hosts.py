@@ -11,7 +11,9 @@ from apps.core.clock import bump
 from apps.core.errors import Conflict, FieldError, Invalid, PermissionDenied
 from apps.tenants.models import Host, Tenant
 
-DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\Z")
+DOMAIN = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\Z"
+)
 
 
 def _operator(by: Actor) -> None:
@@ -51,7 +53,9 @@ def make_primary(*, host_id: UUID, by: Actor) -> Host:
     host.is_primary = True
     host.save()
     target = f"tenant:{host.tenant_id}"
-    ledger.record("host.made_primary", by=by, target=target, before={"primary": old}, after={"primary": [host.domain]})
+    ledger.record(
+        "host.made_primary", by=by, target=target, before={"primary": old}, after={"primary": [host.domain]}
+    )
     bump(None)
     return host
 

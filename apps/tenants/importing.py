@@ -55,14 +55,14 @@ def _errors(slug: str, host: str, trusted: str) -> list[FieldError]:
     if not host or Host.objects.filter(domain=host).exists():
         errors.append(FieldError("host", "invalid_value", f"{host} is served already."))
     if trusted and not FINGERPRINT.match(trusted):
-        errors.append(FieldError("trusted", "invalid_format", "A fingerprint, as the refusal of an import names it."))
+        errors.append(
+            FieldError("trusted", "invalid_format", "A fingerprint, as the refusal of an import names it.")
+        )
     return errors
 
 
 @queue.task("tenants.import", tenant="forbidden", max_attempts=1, manages_scope=True)
-def run(  # noqa: PLR0913 - the arguments of the job
-    job: queue.JobHandle, file: str, slug: str, host: str, name: str, trusted: str
-) -> dict[str, Any]:
+def run(job: queue.JobHandle, file: str, slug: str, host: str, name: str, trusted: str) -> dict[str, Any]:
     """Open the tenant of a waiting archive; the upload goes in any case."""
     if not NAME.match(file):
         msg = "This is no waiting upload."
@@ -70,7 +70,9 @@ def run(  # noqa: PLR0913 - the arguments of the job
     path = Path(settings.EXPORT_ROOT) / WAITING / file
     job.progress(0, 2, "Check and fill")
     try:
-        tenant = restore(path=path, slug=slug, host=host, by=job.by, trusted=trusted or None, name=name or None)
+        tenant = restore(
+            path=path, slug=slug, host=host, by=job.by, trusted=trusted or None, name=name or None
+        )
     finally:
         path.unlink(missing_ok=True)
     job.progress(2, 2, "Done")

@@ -60,7 +60,8 @@ def note(
 ) -> None:
     """Write the ledger entry, tell the listeners, move the clocks."""
     ledger.record(f"tenant.{verb}", by=by, target=f"tenant:{tenant.id}", before=before, after=after)
-    for _name, listener in listeners.items():
+    for name in listeners:
+        listener = listeners[name]
         listener(tenant, verb, by)
     bump(None)
     bump(tenant.id)

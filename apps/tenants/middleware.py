@@ -5,11 +5,13 @@ from collections.abc import Callable
 from threading import Lock
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.response import SimpleTemplateResponse
 from django.utils.translation import gettext as _
 
+from apps.core.db.here import here
 from apps.core.scope import platform_scope, tenant_scope
 from apps.tenants.queries import TenantSnapshot, tenant_by_host
 
@@ -109,8 +111,8 @@ class ScopeMiddleware:
         scope = tenant_scope(tenant.ref) if tenant else platform_scope("page of the platform")
         with scope:
             response = self.get_response(request)
-            if response.status_code >= 500 and connections["default"].in_atomic_block:
+            if response.status_code >= 500 and here().in_atomic_block:
                 transaction.set_rollback(True)
-            if hasattr(response, "render") and not response.is_rendered:
+            if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
                 response.render()
         return response

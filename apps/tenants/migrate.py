@@ -14,9 +14,9 @@ from uuid import UUID
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as Migrate
-from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
+from apps.core.db.here import here
 from apps.core.db.owner import owner_session
 from apps.core.db.walls import build_walls
 from apps.core.ids import NIL
@@ -62,7 +62,7 @@ def _template_is_current() -> bool:
 
 
 def _migrate_schema(schema: str, tenant_id: UUID | None, verbosity: int) -> None:
-    connection = connections["owner"]
+    connection = here("owner")
     wall = str(tenant_id) if tenant_id else "*"
     connection.set_schema(schema, include_public=False)
     MigrationRecorder(connection).ensure_schema()
@@ -91,12 +91,14 @@ def migrate_one(slug: str) -> Outcome:
     try:
         with owner_session():
             _migrate_schema(tenant.schema_name, tenant.id, 0)
-            connections["owner"].set_schema_to_public()
+            here("owner").set_schema_to_public()
     except Exception as problem:  # noqa: BLE001 - whatever broke this tenant must not stop the others
         error = f"{type(problem).__name__}: {problem}"
-        connections["owner"].close()
+        here("owner").close()
     with platform_scope("migration of a tenant"):
-        values = {"schema_error": error} if error else {"schema_error": "", "schema_version": migrations_version()}
+        values = (
+            {"schema_error": error} if error else {"schema_error": "", "schema_version": migrations_version()}
+        )
         Tenant.objects.filter(pk=tenant.pk).update(**values)
     return Outcome(slug, not error, error or "migrated")
 

@@ -12,11 +12,13 @@ from apps.core.row_history import row_history
 from apps.core.scope import TenantRef
 from apps.tenants.states import State
 
-SLUG = RegexValidator(r"^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?\Z", _("Small letters, digits and hyphens, 40 at most."))
+SLUG = RegexValidator(
+    r"^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?\Z", _("Small letters, digits and hyphens, 40 at most.")
+)
 COLOR = RegexValidator(r"^#[0-9a-f]{6}\Z", _("A colour as #rrggbb, in small letters."))
 
 
-class Plan(models.Model):
+class Plan(models.Model):  # type: ignore[django-manager-missing]  # the manager of an abstract base
     """What a tenant may use. `quotas` maps a resource (members, records, storage_mb, requests_minute) to a limit."""
 
     placement: ClassVar[str] = "public"
@@ -102,6 +104,9 @@ class TenantClock(models.Model):
     class Meta:
         db_table = "tenant_clock"
 
+    def __str__(self) -> str:
+        return f"{self.key}: {self.ticks}"
+
 
 class TenantDdl(models.Model):
     """The statements that build a tenant's schema, by the fingerprint of the migrations they amount to."""
@@ -113,3 +118,6 @@ class TenantDdl(models.Model):
 
     class Meta:
         db_table = "tenant_ddl"
+
+    def __str__(self) -> str:
+        return self.version

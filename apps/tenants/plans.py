@@ -44,7 +44,11 @@ def save_plan(*, code: str, name: str, quotas: Mapping[str, int | None], is_defa
     plan.is_default = is_default
     plan.save()
     ledger.record(
-        f"plan.{'changed' if known else 'created'}", by=by, target=f"plan:{code}", before=before, after=_values(plan)
+        f"plan.{'changed' if known else 'created'}",
+        by=by,
+        target=f"plan:{code}",
+        before=before,
+        after=_values(plan),
     )
     bump(None)
     return plan
@@ -57,7 +61,11 @@ def remove_plan(*, code: str, by: Actor) -> None:
     plan = Plan.objects.select_for_update().get(pk=code)
     users = Tenant.objects.filter(plan=plan).count()
     if users or plan.is_default:
-        msg = "New tenants get this plan." if plan.is_default else f"{users} tenants are on this plan; move them first."
+        msg = (
+            "New tenants get this plan."
+            if plan.is_default
+            else f"{users} tenants are on this plan; move them first."
+        )
         raise Conflict(msg, code="PLAN_IN_USE")
     plan.delete()
     ledger.record("plan.removed", by=by, target=f"plan:{code}", before=_values(plan))
@@ -76,7 +84,9 @@ def assign_plan(*, tenant_id: UUID, code: str, by: Actor) -> Tenant:
     before = {"plan": tenant.plan_id}
     tenant.plan = plan
     tenant.save()
-    ledger.record("tenant.plan_changed", by=by, target=f"tenant:{tenant_id}", before=before, after={"plan": code})
+    ledger.record(
+        "tenant.plan_changed", by=by, target=f"tenant:{tenant_id}", before=before, after={"plan": code}
+    )
     bump(None)
     bump(tenant_id)
     return tenant
@@ -87,10 +97,14 @@ def _values(plan: Plan) -> dict[str, object]:
 
 
 def _errors(plan: Plan, quotas: Mapping[str, int | None]) -> list[FieldError]:
-    errors = [FieldError(key, "unknown_field", "There is no such quota.") for key in quotas if key not in QUOTAS]
+    errors = [
+        FieldError(key, "unknown_field", "There is no such quota.") for key in quotas if key not in QUOTAS
+    ]
     for key, value in quotas.items():
         if value is not None and not 0 <= value <= LARGEST:
-            errors.append(FieldError(key, "invalid_value", "A whole number from 0 on, or nothing for no limit."))
+            errors.append(
+                FieldError(key, "invalid_value", "A whole number from 0 on, or nothing for no limit.")
+            )
     try:
         plan.clean_fields()
     except ValidationError as problem:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connections, transaction
+from django.db import transaction
 from psycopg import sql
 
 from apps.audit import ledger
 from apps.core import queue
 from apps.core.actor import Actor
+from apps.core.db.here import here
 from apps.core.db.owner import owner_session
 from apps.core.errors import Conflict, FieldError, Invalid, PermissionDenied
 from apps.core.registry import Registry
@@ -77,7 +78,7 @@ def order(*, by: Actor, wanted: Order, default_host: str) -> Tenant:
     _validate(tenant, domain)
     tenant.save()
     Host.objects.create(domain=domain, tenant=tenant, is_primary=True)
-    after = {"slug": tenant.slug, "name": tenant.name, "plan": plan.code, "host": domain}
+    after: dict[str, object] = {"slug": tenant.slug, "name": tenant.name, "plan": plan.code, "host": domain}
     lifecycle.note(tenant, "created", by, after=after)
     return tenant
 
@@ -123,23 +124,22 @@ def build(
     """Build schema and seed in one transaction and open the tenant; enter it outside any scope."""
     total = len(list(steps)) + 2
     try:
-        with owner_session():
-            with platform_scope("provisioning"):
-                tenant = Tenant.objects.select_for_update().get(slug=slug)
-                if tenant.state == State.ACTIVE:
-                    return {"tenant": str(tenant.id), "state": tenant.state}
-                tell(0, total, "Tables")
-                statements = template_ddl()
-                with tenant_scope(tenant.ref):
-                    replay(tenant.schema_name, tenant.id, statements)
-                    note_migrations(tenant.schema_name)
-                    for done, (_name, step) in enumerate(steps.items(), start=1):
-                        tell(done, total, step.title)
-                        step.run(tenant, seed, by)
-                tenant.schema_version = migrations_version()
-                tenant.save()
-                tell(total - 1, total, "Open")
-                lifecycle.move(tenant_id=tenant.id, to=State.ACTIVE, by=by)
+        with owner_session(), platform_scope("provisioning"):
+            tenant = Tenant.objects.select_for_update().get(slug=slug)
+            if tenant.state == State.ACTIVE:
+                return {"tenant": str(tenant.id), "state": tenant.state}
+            tell(0, total, "Tables")
+            statements = template_ddl()
+            with tenant_scope(tenant.ref):
+                replay(tenant.schema_name, tenant.id, statements)
+                note_migrations(tenant.schema_name)
+                for done, (_name, step) in enumerate(steps.items(), start=1):
+                    tell(done, total, step.title)
+                    step.run(tenant, seed, by)
+            tenant.schema_version = migrations_version()
+            tenant.save()
+            tell(total - 1, total, "Open")
+            lifecycle.move(tenant_id=tenant.id, to=State.ACTIVE, by=by)
     except Exception as problem:
         logger.exception("provisioning failed", extra={"tenant": slug})
         _failed(slug, problem, by)
@@ -152,7 +152,9 @@ def _failed(slug: str, problem: Exception, by: Actor) -> None:
     with platform_scope("provisioning failed"):
         tenant = Tenant.objects.filter(slug=slug, state=State.PROVISIONING).first()
         if tenant:
-            lifecycle.move(tenant_id=tenant.id, to=State.FAILED, by=by, reason=f"{type(problem).__name__}: {problem}")
+            lifecycle.move(
+                tenant_id=tenant.id, to=State.FAILED, by=by, reason=f"{type(problem).__name__}: {problem}"
+            )
 
 
 def create_tenant(*, by: Actor, wanted: Order, default_host: str) -> Tenant:
@@ -168,6 +170,8 @@ def create_tenant(*, by: Actor, wanted: Order, default_host: str) -> Tenant:
 
 def drop_schema(*, tenant: Tenant, by: Actor) -> None:
     """Drop a tenant's schema with everything in it; on the owner's login, in the platform's scope."""
-    with connections["default"].cursor() as cursor:
+    with here().cursor() as cursor:
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(tenant.schema_name)))
-    ledger.record("tenant.schema_dropped", by=by, target=f"tenant:{tenant.id}", after={"schema": tenant.schema_name})
+    ledger.record(
+        "tenant.schema_dropped", by=by, target=f"tenant:{tenant.id}", after={"schema": tenant.schema_name}
+    )

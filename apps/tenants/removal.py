@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connections
 from django.utils import timezone
 from psycopg import sql
 
@@ -12,6 +11,7 @@ from apps.audit import ledger
 from apps.audit.erasure import close_ledger
 from apps.core.actor import Actor
 from apps.core.clock import bump
+from apps.core.db.here import here
 from apps.core.db.owner import owner_session
 from apps.core.errors import Conflict
 from apps.core.registry import Registry
@@ -50,11 +50,15 @@ def remove(*, tenant: Tenant, by: Actor) -> str:
         if row.state != State.DELETED:
             msg = f"{row.name} is {row.state}, not deleted."
             raise Conflict(msg, code="INVALID_STATE")
-        with connections["default"].cursor() as cursor:
+        with here().cursor() as cursor:
             close_ledger(row.ref, by=by, reason="tenant removed")
-            cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(row.schema_name)))
+            cursor.execute(
+                sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(row.schema_name))
+            )
             _delete_shared(cursor, row)
-        ledger.record("tenant.removed", by=by, target=f"tenant:{row.pk}", before={"slug": row.slug, "name": row.name})
+        ledger.record(
+            "tenant.removed", by=by, target=f"tenant:{row.pk}", before={"slug": row.slug, "name": row.name}
+        )
         row.domains.all().delete()
         TenantClock.objects.filter(key=row.pk).delete()
         Tenant.objects.filter(pk=row.pk).delete()
@@ -63,8 +67,8 @@ def remove(*, tenant: Tenant, by: Actor) -> str:
         bump(None)
     for root in (settings.MEDIA_ROOT, settings.EXPORT_ROOT):
         shutil.rmtree(Path(root) / str(tenant.pk), ignore_errors=True)
-    for _name, sweep in sweepers.items():
-        sweep(tenant)
+    for name in sweepers:
+        sweepers[name](tenant)
     return tenant.slug
 
 

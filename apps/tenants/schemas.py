@@ -10,10 +10,10 @@ import re
 from functools import lru_cache
 from uuid import UUID
 
-from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
+from apps.core.db.here import here
 from apps.core.db.walls import build_walls
 
 TEMPLATE = "t_template_"
@@ -39,8 +39,12 @@ SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i
 WHERE i.indrelid = %s AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid
 AND c.contype IN ('p', 'u', 'x')) ORDER BY i.indexrelid
 """
-TRIGGERS = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = %s AND NOT tgisinternal ORDER BY tgname"
-FUNCTIONS = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = %s::regnamespace ORDER BY proname"
+TRIGGERS = (
+    "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = %s AND NOT tgisinternal ORDER BY tgname"
+)
+FUNCTIONS = (
+    "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = %s::regnamespace ORDER BY proname"
+)
 GRANTS = """
 SELECT c.relname, r.rolname, array_agg(a.privilege_type::text ORDER BY a.privilege_type)
 FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
@@ -79,7 +83,7 @@ def template_ddl() -> list[str]:
     The current values of `public.tenant_ddl` serve every process; it is made anew when migrations changed.
     """
     version = migrations_version()
-    with connections["default"].cursor() as cursor:
+    with here().cursor() as cursor:
         cursor.execute("SELECT statements FROM public.tenant_ddl WHERE version = %s", [version])
         row = cursor.fetchone()
     if row is None:
@@ -91,7 +95,7 @@ def template_ddl() -> list[str]:
 def describe(schema: str) -> list[str]:
     """Return the statements that would build the tables of `schema` anew, `schema` itself left out."""
     statements: list[str] = []
-    with connections["default"].cursor() as cursor:
+    with here().cursor() as cursor:
         cursor.execute(FUNCTIONS, [f'"{schema}"'])
         statements += [row[0] for row in cursor.fetchall()]
         made, tied = _sequences(cursor, schema)
@@ -151,9 +155,12 @@ def replay(schema: str, tenant_id: UUID, statements: list[str], *, walls: bool =
     Runs on the owner's login, in the caller's transaction. Without `walls` the caller builds them after it
     loaded data: PostgreSQL has no COPY into a table with row-level security.
     """
-    here = re.compile(rf'(?<![\w"])"?{TEMPLATE}"?(?=\.)')
-    batch = [f'SET LOCAL search_path = "{schema}", public', *(here.sub(f'"{schema}"', text) for text in statements)]
-    with connections["default"].cursor() as cursor:
+    named = re.compile(rf'(?<![\w"])"?{TEMPLATE}"?(?=\.)')
+    batch = [
+        f'SET LOCAL search_path = "{schema}", public',
+        *(named.sub(f'"{schema}"', text) for text in statements),
+    ]
+    with here().cursor() as cursor:
         cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
         cursor.execute(sql.SQL(";\n").join(map(sql.SQL, batch)))
     if walls:
@@ -162,7 +169,7 @@ def replay(schema: str, tenant_id: UUID, statements: list[str], *, walls: bool =
 
 def note_migrations(schema: str) -> None:
     """Write into a replayed schema which migrations its tables amount to: the template's."""
-    with connections["default"].cursor() as cursor:
+    with here().cursor() as cursor:
         cursor.execute(
             sql.SQL("INSERT INTO {} (app, name, applied) SELECT app, name, now() FROM {} ORDER BY id").format(
                 sql.Identifier(schema, "django_migrations"), sql.Identifier(TEMPLATE, "django_migrations")
@@ -172,10 +179,9 @@ def note_migrations(schema: str) -> None:
 
 def save_template() -> None:
     """Keep the template's statements for the migrations of now; the owner's login calls it."""
-    with connections["default"].cursor() as cursor:
+    with here().cursor() as cursor:
         cursor.execute(
             "INSERT INTO public.tenant_ddl (version, statements, made_at) VALUES (%s, %s, now())"
             " ON CONFLICT (version) DO UPDATE SET statements = excluded.statements, made_at = now()",
             [migrations_version(), json.dumps(describe(TEMPLATE))],
         )
-

@@ -25,7 +25,13 @@ DATABASES = {
         "OPTIONS": {"options": "-c TimeZone=UTC"},
     }
 }
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "rest_framework.authtoken", "bench.peers.leads"]
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "bench.peers.leads",
+]
 if tenants:
     INSTALLED_APPS = ["django_tenants", *INSTALLED_APPS, "bench.peers.customers"]
     SHARED_APPS = INSTALLED_APPS

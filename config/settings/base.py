@@ -181,7 +181,13 @@ CSRF_FAILURE_VIEW = "apps.portal.views.errors.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("de", _("German")), ("zh-hans", _("Chinese")), ("ja", _("Japanese")), ("ar", _("Arabic"))]
+LANGUAGES = [
+    ("en", _("English")),
+    ("de", _("German")),
+    ("zh-hans", _("Chinese")),
+    ("ja", _("Japanese")),
+    ("ar", _("Arabic")),
+]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -222,7 +228,10 @@ def cache(url: str) -> dict[str, Any]:
 
 CACHES = {"default": cache(ENV["CACHE_URL"])}
 CHANNEL_LAYERS = {
-    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [ENV["CHANNELS_URL"]]}}
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [ENV["CHANNELS_URL"]]},
+    }
     if ENV["CHANNELS_URL"]
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
@@ -235,7 +244,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout": 2}
 
-REST_FRAMEWORK = {
+REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],

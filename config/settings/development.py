@@ -1,6 +1,6 @@
 """Settings of `make run`: readable logs, a key of its own, cookies without HTTPS."""
 
-from config.settings.base import *  # noqa: F403
+from config.settings.base import *
 from config.settings.base import ENV, LOG_LEVEL, STORAGES
 
 SECRET_KEY = ENV["SECRET_KEY"] or "development-only-" + "not-a-secret-" * 4

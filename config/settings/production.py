@@ -2,12 +2,12 @@
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings.base import *  # noqa: F403
+from config.settings.base import *
 from config.settings.base import ENV
 
 for _name in ("SECRET_KEY", "DATABASE_URL", "DATABASE_OWNER_URL"):
     if not ENV[_name]:
-        raise ImproperlyConfigured(f"{_name} must be set in production; see .env.example.")  # noqa: TRY003, EM102
+        raise ImproperlyConfigured(f"{_name} must be set in production; see .env.example.")
 
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^healthz/host$", r"^readyz$"]

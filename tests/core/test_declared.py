@@ -20,7 +20,11 @@ def test_the_reference_pages_are_current() -> None:
 @pytest.mark.parametrize(
     ("enforced_by", "tested_by", "said"),
     [
-        ("apps.core.ids:no_such", "tests/core/test_declared.py::test_no_key_is_an_orphan", "nothing enforces"),
+        (
+            "apps.core.ids:no_such",
+            "tests/core/test_declared.py::test_no_key_is_an_orphan",
+            "nothing enforces",
+        ),
         ("apps.core.ids:uuid7", "tests/core/test_declared.py::test_that_is_not_there", "nothing proves"),
         ("apps.core.ids:uuid7", "tests/nowhere.py::test_x", "nothing proves"),
     ],

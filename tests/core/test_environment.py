@@ -22,7 +22,11 @@ SPECIAL = {
 
 
 def run(code: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    clean = {key: value for key, value in os.environ.items() if key not in {item.name for item in environment.VARIABLES}}
+    clean = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in {item.name for item in environment.VARIABLES}
+    }
     return subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=clean | env, capture_output=True, text=True, check=False
     )
@@ -47,8 +51,14 @@ def test_every_setting_is_read_by_the_profiles() -> None:
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "DATABASE_URL", "DATABASE_OWNER_URL"])
 def test_production_refuses_to_start_without(missing: str) -> None:
-    given = {"SECRET_KEY": "x" * 60, "DATABASE_URL": "postgresql://a@h/d", "DATABASE_OWNER_URL": "postgresql://o@h/d"}
-    done = run("import config.settings.production", **{key: value for key, value in given.items() if key != missing})
+    given = {
+        "SECRET_KEY": "x" * 60,
+        "DATABASE_URL": "postgresql://a@h/d",
+        "DATABASE_OWNER_URL": "postgresql://o@h/d",
+    }
+    done = run(
+        "import config.settings.production", **{key: value for key, value in given.items() if key != missing}
+    )
     assert done.returncode != 0
     assert f"{missing} must be set in production" in done.stderr
 

@@ -39,7 +39,12 @@ def test_a_trace_shows_no_local_variable(format_: str) -> None:
 
 def test_a_json_line_carries_request_and_tenant() -> None:
     line = json.loads(output("json").strip().splitlines()[-1])
-    assert (line["request_id"], line["tenant"], line["event"], line["path"]) == ("req-12345678", "acme", "it failed", "/y")
+    assert (line["request_id"], line["tenant"], line["event"], line["path"]) == (
+        "req-12345678",
+        "acme",
+        "it failed",
+        "/y",
+    )
 
 
 def test_another_format_is_refused() -> None:

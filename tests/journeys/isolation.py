@@ -46,7 +46,11 @@ def make_side(slug: str, mark: str) -> Side:
 
     with platform_scope("test"):
         catalogue.register_all(by=SYSTEM)
-    seed = {"owner_email": f"{mark}@{slug}.test", "owner_name": f"{mark} owner", "owner_password": "correct horse battery staple"}
+    seed = {
+        "owner_email": f"{mark}@{slug}.test",
+        "owner_name": f"{mark} owner",
+        "owner_password": "correct horse battery staple",
+    }
     made = create_tenant(
         by=SYSTEM,
         wanted=Order(slug=slug, name=f"{mark} limited", seed=seed | {"modules": ["crm"]}),
@@ -61,7 +65,9 @@ def make_side(slug: str, mark: str) -> Side:
         created = create_key(name=f"{mark} key", by=actor)
         side = Side(made.ref, actor, created.key)
         account = records.create("crm_account", {"name": f"{mark} account", "customer_code": mark}, by=actor)
-        contact = records.create("crm_contact", {"full_name": f"{mark} person", "account": account.id}, by=actor)
+        contact = records.create(
+            "crm_contact", {"full_name": f"{mark} person", "account": account.id}, by=actor
+        )
         lead = records.create("crm_lead", {"name": f"{mark} lead", "company": f"{mark} company"}, by=actor)
         invited = invite(email=f"{mark}-guest@{slug}.test", by=actor)
         side.ids = {
@@ -91,7 +97,12 @@ def _view(actor: Actor, mark: str) -> str:
 
     names = {f.name for f in SavedView._meta.fields}
     values: dict[str, Any] = {"object_name": "crm_lead", "object": "crm_lead", "name": mark, "query": {}}
-    values |= {"owner_id": actor.user_id, "user_id": actor.user_id, "created_by": actor.user_id, "is_shared": True}
+    values |= {
+        "owner_id": actor.user_id,
+        "user_id": actor.user_id,
+        "created_by": actor.user_id,
+        "is_shared": True,
+    }
     return str(SavedView.objects.create(**{key: value for key, value in values.items() if key in names}).pk)
 
 
@@ -99,7 +110,9 @@ def _import(actor: Actor, mark: str) -> str:
     from apps.objects.transfer import imports
 
     content = f"name\n{mark} row\n".encode()
-    return str(imports.upload(object_name="crm_account", file_name=f"{mark}.csv", content=content, by=actor).id)
+    return str(
+        imports.upload(object_name="crm_account", file_name=f"{mark}.csv", content=content, by=actor).id
+    )
 
 
 def routes(module: str) -> Iterator[tuple[str, Any]]:
@@ -120,7 +133,9 @@ def fill(route: str, side: Side) -> list[str]:
     """Return paths of a route with the side's ids; raise KeyError for a parameter that has no case here."""
     plain = re.sub(r"[\^$]|\(\?.*", "", route)
     objects = ["crm_account", "crm_lead"] if "name>" in plain else [""]
-    return ["/" + PARAMETER.sub(lambda found: _value(found["name"], plain, name, side), plain) for name in objects]
+    return [
+        "/" + PARAMETER.sub(lambda found: _value(found["name"], plain, name, side), plain) for name in objects
+    ]
 
 
 def _value(name: str, route: str, object_name: str, side: Side) -> str:
@@ -151,17 +166,34 @@ def bodies(side: Side) -> list[dict[str, Any]]:
     lead, account = side.ids["crm_lead"], side.ids["crm_account"]
     return [
         {
-            "name": "probe", "company": "probe", "full_name": "probe", "account": account, "owner_id": side.ids["user_id"],
-            "tenant": str(side.ref.id), "tenant_id": str(side.ref.id), "organizationId": str(side.ref.id),
-            "where": {"owner_id": side.ids["user_id"]}, "ids": [lead], "records": [{"id": lead, "data": {"name": "x"}}],
-            "operation": "delete", "operations": [{"object": "crm_lead", "action": "delete", "id": lead}],
-            "userId": side.ids["user_id"], "memberId": side.ids["membership"], "id": lead, "recordId": lead,
-            "object": "crm_lead", "expectedVersion": 1,
+            "name": "probe",
+            "company": "probe",
+            "full_name": "probe",
+            "account": account,
+            "owner_id": side.ids["user_id"],
+            "tenant": str(side.ref.id),
+            "tenant_id": str(side.ref.id),
+            "organizationId": str(side.ref.id),
+            "where": {"owner_id": side.ids["user_id"]},
+            "ids": [lead],
+            "records": [{"id": lead, "data": {"name": "x"}}],
+            "operation": "delete",
+            "operations": [{"object": "crm_lead", "action": "delete", "id": lead}],
+            "userId": side.ids["user_id"],
+            "memberId": side.ids["membership"],
+            "id": lead,
+            "recordId": lead,
+            "object": "crm_lead",
+            "expectedVersion": 1,
         }
     ]
 
 
-QUERIES = ("", "?filter=%5B%22owner_id%22%2C%22%3D%22%2C%22{user_id}%22%5D", "?expand=account&q=zqcanar&search=zqcanar")
+QUERIES = (
+    "",
+    "?filter=%5B%22owner_id%22%2C%22%3D%22%2C%22{user_id}%22%5D",
+    "?expand=account&q=zqcanar&search=zqcanar",
+)
 
 
 @dataclass(frozen=True)
@@ -210,13 +242,19 @@ class Attacker:
         elif api:
             response = self.client.generic(method, path, json.dumps(body), "application/json", **headers)
         else:
-            flat = {key: value if isinstance(value, str) else json.dumps(value) for key, value in body.items()}
+            flat = {
+                key: value if isinstance(value, str) else json.dumps(value) for key, value in body.items()
+            }
             response = self.client.post(path, flat, **headers)
         raw = b"".join(response.streaming_content) if response.streaming else response.content
-        return Answer(method, path, response.status_code, raw.decode(errors="replace") + str(dict(response.headers)))
+        return Answer(
+            method, path, response.status_code, raw.decode(errors="replace") + str(dict(response.headers))
+        )
 
 
-def sweep(attacker: Attacker, target: Side, module: str, methods: tuple[str, ...] = METHODS) -> Iterator[Answer]:
+def sweep(
+    attacker: Attacker, target: Side, module: str, methods: tuple[str, ...] = METHODS
+) -> Iterator[Answer]:
     """Send every method to every route of `module` with the target's ids in path, query and body."""
     for route, _view_function in routes(module):
         if any(part in route for part in ("admin_doc", "static/")):
@@ -239,11 +277,14 @@ def digest(ref: TenantRef, superuser_url: str) -> dict[str, str]:
 
     with psycopg.connect(superuser_url) as admin:
         names = admin.execute(
-            "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname = %s", [ref.schema]
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname = %s",
+            [ref.schema],
         ).fetchall()
         hashes = {}
         for (name,) in names:
-            row = admin.execute(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {name} t").fetchone()
+            row = admin.execute(
+                f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {name} t"
+            ).fetchone()
             hashes[name] = row[0]
         for name in ("identity_membership", "identity_invitation", "identity_apikey", "tenants_host"):
             row = admin.execute(
@@ -257,4 +298,8 @@ def digest(ref: TenantRef, superuser_url: str) -> dict[str, str]:
 
 def normal(text: str) -> str:
     """Return an answer without ids and times, for the comparison of foreign with absent."""
-    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z|r=\d+;t=\d+|nonce-[\w+/=-]+|csrf[\w]*['\"= ]+[^'\";]+", "", IDS.sub("ID", text))
+    return re.sub(
+        r"\d{4}-\d\d-\d\dT[\d:.]+Z|r=\d+;t=\d+|nonce-[\w+/=-]+|csrf[\w]*['\"= ]+[^'\";]+",
+        "",
+        IDS.sub("ID", text),
+    )

@@ -37,7 +37,9 @@ def attackers(mine: Side, theirs: Side) -> dict[str, Attacker]:
             mine, "localhost", "key", {"HTTP_X_TENANT": theirs.ref.slug}
         ),
         "own host, foreign X-Tenant": Attacker(mine, mine.host, "both", {"HTTP_X_TENANT": theirs.ref.slug}),
-        "own host, forwarded foreign host": Attacker(mine, mine.host, "both", {"HTTP_X_FORWARDED_HOST": theirs.host}),
+        "own host, forwarded foreign host": Attacker(
+            mine, mine.host, "both", {"HTTP_X_FORWARDED_HOST": theirs.host}
+        ),
         "nobody on the foreign host": Attacker(mine, theirs.host, "none"),
     }
 
@@ -65,9 +67,11 @@ def test_nothing_crosses(case: str, mine: Side, theirs: Side, superuser_url: str
     attacker = attackers(mine, theirs)[case]
     before = digest(theirs.ref, superuser_url)
     module = "config.urls_platform" if attacker.host == "localhost" else URLS
-    answers = list(sweep(attacker, theirs, module)) if module == URLS else [
-        item for item in sweep(attacker, theirs, URLS) if item.path.startswith("/api")
-    ]
+    answers = (
+        list(sweep(attacker, theirs, module))
+        if module == URLS
+        else [item for item in sweep(attacker, theirs, URLS) if item.path.startswith("/api")]
+    )
     assert len(answers) > 300
     assert [f"{item.method} {item.path}" for item in answers if leaks(item, theirs, attacker)] == []
     assert [f"{item.method} {item.path} {item.status}" for item in answers if item.status >= 500] == []
@@ -108,7 +112,9 @@ def test_a_build_without_its_checks_leaks(mine: Side, theirs: Side, monkeypatch:
         with monkeypatch.context() as patch:
             patch.setattr(resolve, "identify_at", real)
             found = real(replace(place, tenant=None, named=None, host=mine.host), shown)
-        actor = replace(found.actor, tenant_id=theirs.ref.id, user_id=theirs.actor.user_id, kind="member", role="owner")
+        actor = replace(
+            found.actor, tenant_id=theirs.ref.id, user_id=theirs.actor.user_id, kind="member", role="owner"
+        )
         return replace(found, tenant=theirs.ref, actor=actor)
 
     monkeypatch.setattr(resolve, "identify_at", careless)

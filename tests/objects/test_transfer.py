@@ -1,7 +1,6 @@
 """Imports: files read, columns mapped, rows checked and written, taken back; real Northwind data."""
 
 import io
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -43,7 +42,7 @@ class Job:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.csv", "a;b\n1;\"x\ny\"\n".encode("utf-8-sig"), [["1", "x\ny"]]),
+        ("a.csv", 'a;b\n1;"x\ny"\n'.encode("utf-8-sig"), [["1", "x\ny"]]),
         ("a.csv", "a,b\r\nÄ,\r\n".encode("cp1252"), [["Ä", ""]]),
         ("a.csv", "a\tb\n1\t2\n\n \t \n".encode("utf-16"), [["1", "2"]]),
         ("a.json", b'[{"a": 1, "b": [2]}, {"a": true}]', [["1", "[2]"], ["true", ""]]),
@@ -122,7 +121,13 @@ def admin(crm: TenantRef) -> Actor:
 
 
 def run_import(
-    ref: TenantRef, by: Actor, name: str, content: bytes, object_name: str, mapping: list[dict[str, str]], **how: str
+    ref: TenantRef,
+    by: Actor,
+    name: str,
+    content: bytes,
+    object_name: str,
+    mapping: list[dict[str, str]],
+    **how: str,
 ) -> tuple[ImportRun, dict[str, int]]:
     """Upload, choose and run one import as the portal does; return it and its counts."""
     with tenant_scope(ref):
@@ -146,13 +151,27 @@ def total(name: str, by: Actor, where: dict[str, object] | None = None) -> int:
 
 
 CUSTOMERS = links(
-    ("customer_id", "customer_code"), ("company_name", "name"), ("phone", "phone"), ("city", "city"), ("country", "country")
+    ("customer_id", "customer_code"),
+    ("company_name", "name"),
+    ("phone", "phone"),
+    ("city", "city"),
+    ("country", "country"),
 )
-CONTACTS = links(("contact_name", "full_name"), ("contact_title", "job_title"), ("customer_id", "account", "customer_code"))
+CONTACTS = links(
+    ("contact_name", "full_name"), ("contact_title", "job_title"), ("customer_id", "account", "customer_code")
+)
 ORDERS = links(
-    ("order_id", "name"), ("customer_id", "account", "customer_code"), ("order_date", "close_date"), ("freight", "cost")
+    ("order_id", "name"),
+    ("customer_id", "account", "customer_code"),
+    ("order_date", "close_date"),
+    ("freight", "cost"),
 )
-EMPLOYEES = links(("first_name", "full_name"), ("last_name", "full_name"), ("title", "job_title"), ("birth_date", "birthday"))
+EMPLOYEES = links(
+    ("first_name", "full_name"),
+    ("last_name", "full_name"),
+    ("title", "job_title"),
+    ("birth_date", "birthday"),
+)
 
 
 def test_northwind_comes_in_counted_and_the_other_tenant_sees_none(
@@ -182,7 +201,9 @@ def test_a_dry_run_writes_nothing_and_says_what_is_wrong(crm: TenantRef, admin: 
     with tenant_scope(crm):
         run = imports.upload(object_name="crm_account", file_name="x.csv", content=content, by=admin)
         assert [(item["column"], item["field"]) for item in run.mapping] == [
-            ("Name", "name"), ("Customer code", "customer_code"), ("Type", "account_type"),
+            ("Name", "name"),
+            ("Customer code", "customer_code"),
+            ("Type", "account_type"),
         ]
         imports.check(run_id=run.id, by=admin)
     assert jobs.check(Job(crm, admin), str(run.id)) == {"created": 2, "failed": 2}
@@ -190,7 +211,8 @@ def test_a_dry_run_writes_nothing_and_says_what_is_wrong(crm: TenantRef, admin: 
         assert total("crm_account", admin) == 0
         said = queries.faults(run.id, by=admin, dry=True)
         assert [(row.number, row.errors[0]["field"], row.errors[0]["code"]) for row in said] == [
-            (2, "name", "required"), (3, "account_type", "invalid_option"),
+            (2, "name", "required"),
+            (3, "account_type", "invalid_option"),
         ]
         report = queries.faults_csv(run.id, by=admin, dry=True).decode("utf-8-sig")
         assert report.splitlines()[0] == "Name,Customer code,Type,_line,_error"
@@ -264,7 +286,9 @@ def test_a_mapping_that_cannot_work_is_refused_at_once(crm: TenantRef, admin: Ac
             with pytest.raises(Invalid):
                 imports.choose(run_id=run.id, mapping=mapping, mode="insert", by=admin)
         with pytest.raises(Invalid):
-            imports.choose(run_id=run.id, mapping=links(("a", "name")), mode="upsert", match_field="city", by=admin)
+            imports.choose(
+                run_id=run.id, mapping=links(("a", "name")), mode="upsert", match_field="city", by=admin
+            )
 
 
 def test_without_the_right_to_create_there_is_no_import(crm: TenantRef, admin: Actor) -> None:
@@ -287,6 +311,8 @@ def test_guessing_takes_each_field_once(crm: TenantRef, admin: Actor) -> None:
 
     with tenant_scope(crm):
         obj = catalog().object("crm_account")
-        found = guess(["Company Name", "NAME", "Ort", "nonsense"], obj, access_for(admin).editable(obj), catalog())
+        found = guess(
+            ["Company Name", "NAME", "Ort", "nonsense"], obj, access_for(admin).editable(obj), catalog()
+        )
     assert [(item.column, item.field) for item in found][:1] == [("Company Name", "name")]
     assert len({item.field for item in found}) == len(found)

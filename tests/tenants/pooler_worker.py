@@ -64,7 +64,9 @@ def session(tenant: TenantRef, dice: random.Random) -> list[str]:
     return [row[0] for row in client.execute(READ).fetchall()]
 
 
-def work(mode: str, rounds: int, tenants: list[TenantRef], seed: int, wrong: list[str], done: list[int]) -> None:
+def work(
+    mode: str, rounds: int, tenants: list[TenantRef], seed: int, wrong: list[str], done: list[int]
+) -> None:
     dice = random.Random(seed)
     one = scoped if mode == "scoped" else session
     for _ in range(rounds):

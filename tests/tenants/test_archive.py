@@ -87,7 +87,9 @@ def test_out_gone_and_back_under_another_name(fresh_tenant: TenantRef, folders: 
     with platform_scope("test"):
         assert Membership.objects.get(tenant=tenant).user.name == "Ann"
     with tenant_scope(tenant.ref), connections["default"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM audit_entry WHERE convert_from(body, 'UTF8') LIKE %s", [f"%{CANARY}%"])
+        cursor.execute(
+            "SELECT count(*) FROM audit_entry WHERE convert_from(body, 'UTF8') LIKE %s", [f"%{CANARY}%"]
+        )
         assert cursor.fetchone() == (5,)
     removed(tenant.ref)
 
@@ -111,7 +113,10 @@ def test_a_changed_archive_is_refused(fresh_tenant: TenantRef, folders: Path) ->
     for part, change in cases.items():
         with pytest.raises(Problem) as caught:
             archiving.restore(
-                path=altered(archive, folders / "bad.zip", part, change), slug="bad", host="bad.localhost", by=SYSTEM
+                path=altered(archive, folders / "bad.zip", part, change),
+                slug="bad",
+                host="bad.localhost",
+                by=SYSTEM,
             )
         assert caught.value.code == "ARCHIVE_INVALID", part
 

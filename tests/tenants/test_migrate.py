@@ -41,7 +41,9 @@ def test_a_tenant_behind_is_brought_forward(behind: TenantRef) -> None:
 
 def test_a_table_of_a_missing_migration_is_made_and_walled(behind: TenantRef, superuser_url: str) -> None:
     with psycopg.connect(superuser_url, autocommit=True) as admin:
-        admin.execute(f"DROP TABLE {behind.schema}.permissions_assignment, {behind.schema}.permissions_permissionset CASCADE")
+        admin.execute(
+            f"DROP TABLE {behind.schema}.permissions_assignment, {behind.schema}.permissions_permissionset CASCADE"
+        )
         admin.execute(f"DELETE FROM {behind.schema}.django_migrations WHERE app = 'permissions'")
     assert migrate_one(behind.slug).message == "migrated"
     with connections["default"].raw_cursor() as cursor:
@@ -66,6 +68,8 @@ def test_a_broken_tenant_is_reported_and_the_others_go_on(
     assert not good
     assert "already exists" in error
     with psycopg.connect(superuser_url, autocommit=True) as admin:
-        admin.execute(f"DROP TABLE {behind.schema}.permissions_assignment, {behind.schema}.permissions_permissionset CASCADE")
+        admin.execute(
+            f"DROP TABLE {behind.schema}.permissions_assignment, {behind.schema}.permissions_permissionset CASCADE"
+        )
     assert [item.slug for item in migrate_tenants(parallel=1)] == [behind.slug]
     assert state(behind) == (True, "")

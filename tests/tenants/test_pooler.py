@@ -24,7 +24,9 @@ def probe(acme: TenantRef, globex: TenantRef, superuser_url: str) -> Iterator[li
     """A walled table in both tenants, each with its own name in it."""
     with psycopg.connect(superuser_url, autocommit=True) as admin:
         for ref in (acme, globex):
-            admin.execute(f"CREATE TABLE {ref.schema}.pool_probe (id bigint GENERATED ALWAYS AS IDENTITY, name text)")
+            admin.execute(
+                f"CREATE TABLE {ref.schema}.pool_probe (id bigint GENERATED ALWAYS AS IDENTITY, name text)"
+            )
             admin.execute(f"ALTER TABLE {ref.schema}.pool_probe OWNER TO aibos_owner")
             admin.execute(f"INSERT INTO {ref.schema}.pool_probe (name) VALUES ('{ref.slug}')")
             admin.execute(f"GRANT ALL ON {ref.schema}.pool_probe TO aibos_app")
@@ -77,7 +79,9 @@ def wrong_reads(mode: str, port: int, tenants: list[TenantRef], rounds: int) -> 
     }
     named = [f"{ref.id},{ref.slug},{ref.schema}" for ref in tenants]
     command = [sys.executable, "-m", "tests.tenants.pooler_worker", mode, str(rounds), *named]
-    running = [subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    running = [
+        subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
     answers = [process.communicate()[0].strip() for process in running]
     assert all(process.returncode == 0 for process in running)
     counted = [[int(number) for number in answer.split()] for answer in answers]

@@ -107,7 +107,11 @@ def test_sabotaged_first_wall_reads_nothing(
 
 @pytest.mark.parametrize("attempt", SABOTAGE, ids=lambda item: item.__name__)
 def test_without_the_second_wall_the_same_sabotage_reads(
-    attempt: Callable[..., list[tuple[Any, ...]]], acme: TenantRef, globex: TenantRef, secret: str, superuser_url: str
+    attempt: Callable[..., list[tuple[Any, ...]]],
+    acme: TenantRef,
+    globex: TenantRef,
+    secret: str,
+    superuser_url: str,
 ) -> None:
     """Negative control: with the policy off, every one of these attempts finds the canary."""
     table = "t_globex.permissions_permissionset"
@@ -119,7 +123,9 @@ def test_without_the_second_wall_the_same_sabotage_reads(
             admin.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
 
 
-def test_shared_rows_of_another_tenant_are_out_of_reach(acme: TenantRef, globex: TenantRef, people: People) -> None:
+def test_shared_rows_of_another_tenant_are_out_of_reach(
+    acme: TenantRef, globex: TenantRef, people: People
+) -> None:
     statement = "SELECT count(*) FROM public.identity_membership WHERE tenant_id = %s"
     with tenant_scope(acme), connections["default"].cursor() as cursor:
         cursor.execute(statement, [globex.id])

@@ -39,12 +39,14 @@ class DatabaseWrapper(django_tenants.DatabaseWrapper):
         if not self.scopes and self.is_owner:
             return super()._cursor(name)
         if not self.scopes:
-            msg = "A query outside any scope: wrap the work in tenant_scope(tenant) or platform_scope(reason)."
+            msg = (
+                "A query outside any scope: wrap the work in tenant_scope(tenant) or platform_scope(reason)."
+            )
             raise ScopeMissing(msg)
         if not self.in_atomic_block:
             msg = "The scope's transaction is over; a query now would see no tenant."
             raise ScopeMissing(msg)
-        return postgresql.DatabaseWrapper._cursor(self, name)
+        return postgresql.DatabaseWrapper._cursor(self, name)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def raw_cursor(self) -> psycopg.Cursor[Any]:
         """Return psycopg's own cursor: parameters bound by the server, statements prepared.

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.core.checks import CheckMessage, Critical, register
-from django.db import connections
 
+from apps.core.db.here import here
 from apps.core.health import Finding, check
 
 ROLE = """
@@ -50,14 +50,14 @@ def role_faults(row: tuple[Any, ...]) -> list[str]:
 
 def login_faults() -> list[str]:
     """Ask the server about the application's login."""
-    with connections["default"].raw_cursor() as cursor:
+    with here().raw_cursor() as cursor:
         row = cursor.execute(ROLE).fetchone()
     return role_faults(row) if row else ["The login is unknown to the server"]
 
 
 def unwalled() -> list[str]:
     """Return every table without its wall, materialised view, and view that does not act as its caller."""
-    with connections["default"].raw_cursor() as cursor:
+    with here().raw_cursor() as cursor:
         return [row[0] for row in cursor.execute(UNWALLED).fetchall()]
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.apps import apps
-from django.db import connections
+
+from apps.core.db.here import here
 
 OURS = "apps."
 
@@ -13,12 +14,12 @@ class PlacementRouter:
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
         """Return whether this schema of this connection holds the model's table."""
-        connection = connections[db]
+        connection = here(db)
         if not connection.is_owner:
             return False
         where = hints.get("placement") or self._placement(app_label, model_name)
-        here = "public" if connection.schema_name == "public" else "tenant"
-        return where in (here, "both")
+        kind = "public" if connection.schema_name == "public" else "tenant"
+        return where in (kind, "both")
 
     def _placement(self, app_label: str, model_name: str | None) -> str:
         config = apps.get_app_config(app_label)
@@ -31,6 +32,6 @@ class PlacementRouter:
             model = None
         if model is None:
             return "both" if model_name is None else default
-        while model._meta.auto_created:
+        while isinstance(model._meta.auto_created, type):  # a table between two others lives with its maker
             model = model._meta.auto_created
         return str(getattr(model, "placement", default))

@@ -7,8 +7,9 @@ platform scope (`app.tenant = '*'`) sees all of them. Tables without a tenant (u
 
 from uuid import UUID
 
-from django.db import connections
 from psycopg import sql
+
+from apps.core.db.here import here
 
 TABLES = """
 SELECT c.relname,
@@ -30,7 +31,7 @@ def build_walls(schema: str, tenant_id: UUID | None = None) -> list[str]:
 
     `tenant_id` is the owner of a tenant's schema; None stands for the shared schema. Needs the owner's login.
     """
-    connection = connections["default"] if connections["default"].is_owner else connections["owner"]
+    connection = here() if here().is_owner else here("owner")
     built = []
     with connection.cursor() as cursor:
         for table in unwalled(schema, cursor, tenant=tenant_id is not None):
@@ -46,7 +47,9 @@ def unwalled(schema: str, cursor: "object", *, tenant: bool) -> list[str]:
     cursor.execute(TABLES, [f'"{schema}"'])  # type: ignore[attr-defined]
     rows = cursor.fetchall()  # type: ignore[attr-defined]
     return [
-        name for name, has_tenant, walled in rows if not walled and name not in OPEN_TABLES and (tenant or has_tenant)
+        name
+        for name, has_tenant, walled in rows
+        if not walled and name not in OPEN_TABLES and (tenant or has_tenant)
     ]
 
 
@@ -62,5 +65,7 @@ def _statements(schema: str, table: str, condition: sql.Composable) -> list[sql.
         sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(name),
         sql.SQL("ALTER TABLE {} FORCE ROW LEVEL SECURITY").format(name),
         sql.SQL("DROP POLICY IF EXISTS tenant_wall ON {}").format(name),
-        sql.SQL("CREATE POLICY tenant_wall ON {} USING ({}) WITH CHECK ({})").format(name, condition, condition),
+        sql.SQL("CREATE POLICY tenant_wall ON {} USING ({}) WITH CHECK ({})").format(
+            name, condition, condition
+        ),
     ]

@@ -66,7 +66,9 @@ def choose(
     links = [Link(item["column"], item["field"], item.get("match") or None) for item in mapping]
     check_links(links, run.header, obj, access.editable(obj), catalog.catalog())
     if mode not in Mode.values:
-        raise Invalid("Choose what happens to existing records.", [FieldError("mode", "invalid_option", mode)])
+        raise Invalid(
+            "Choose what happens to existing records.", [FieldError("mode", "invalid_option", mode)]
+        )
     if mode != Mode.INSERT:
         _check_key(obj, match_field, {link.field for link in links})
     _move(run, ImportState.CHOOSING)

@@ -54,14 +54,16 @@ def undo(job: queue.JobHandle, run_id: str) -> dict[str, Any]:
     tenant = _tenant(job)
     kept = taken = 0
     with tenant_scope(tenant):
-        total = ImportRow.objects.filter(run_id=run_id, dry=False, action__in=("created", "updated")).count()
+        total = ImportRow.objects.filter(
+            run_id=UUID(run_id), dry=False, action__in=("created", "updated")
+        ).count()
     while True:
         with tenant_scope(tenant):
             name = ImportRun.objects.values_list("object_name", flat=True).get(pk=run_id)
             rows = list(
-                ImportRow.objects.filter(run_id=run_id, dry=False, action__in=("created", "updated")).order_by(
-                    "-number"
-                )[:CHUNK]
+                ImportRow.objects.filter(
+                    run_id=UUID(run_id), dry=False, action__in=("created", "updated")
+                ).order_by("-number")[:CHUNK]
             )
             for row in rows:
                 row.action = "undone" if _undo_row(name, row, job.by) else "kept"
@@ -78,6 +80,8 @@ def undo(job: queue.JobHandle, run_id: str) -> dict[str, Any]:
 
 
 def _undo_row(name: str, row: ImportRow, by: Actor) -> bool:
+    if row.record_id is None:
+        return False
     try:
         if row.action == "created":
             records.delete(name, row.record_id, by=by, if_match=row.version)

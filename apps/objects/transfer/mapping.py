@@ -107,4 +107,6 @@ def _match_faults(link: Link, found: FieldDef, known: Catalog) -> list[FieldErro
         other = known.find(found.reference or "")
         target = other.all_fields.get(link.match or "") if other else None
         wrong = target is None or "$in" not in kind_of(target).operators
-    return [FieldError(link.field, "invalid_value", f"{link.match!r} names no record there.")] if wrong else []
+    return (
+        [FieldError(link.field, "invalid_value", f"{link.match!r} names no record there.")] if wrong else []
+    )

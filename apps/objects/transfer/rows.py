@@ -45,11 +45,14 @@ class Loader:
             data = self._data(row)
             return self._write(data)
         except Problem as problem:
-            return Outcome("failed", errors=problem.fields or [FieldError("_record", "invalid_value", problem.message)])
+            return Outcome(
+                "failed", errors=problem.fields or [FieldError("_record", "invalid_value", problem.message)]
+            )
 
     def _data(self, row: list[str]) -> dict[str, Any]:
         cells = dict(zip(self.header, row, strict=True))
-        data, faults = {}, []
+        data: dict[str, Any] = {}
+        faults: list[FieldError] = []
         for link in self.links:
             target = self.obj.all_fields[link.field]
             text = cells[link.column]
@@ -70,23 +73,33 @@ class Loader:
             return kind_of(target).from_text(target, text)
         key = (link.field, text.strip())
         if key not in self._seen:
-            self._seen[key] = self._user(text) if target.type == "user" else self._reference(link, target, text)
+            self._seen[key] = (
+                self._user(text) if target.type == "user" else self._reference(link, target, text)
+            )
         found = self._seen[key]
         if found in (NOT_FOUND, AMBIGUOUS):
             label = target.label or target.name
-            message = f"{label}: {'no record is' if found == NOT_FOUND else 'several records are'} called {text!r}."
-            raise Problem("VALIDATION_FAILED", message, fields=[FieldError(link.field, found, message, label, text)])
+            message = (
+                f"{label}: {'no record is' if found == NOT_FOUND else 'several records are'} called {text!r}."
+            )
+            raise Problem(
+                "VALIDATION_FAILED", message, fields=[FieldError(link.field, found, message, label, text)]
+            )
         return found
 
     def _reference(self, link: Link, target: FieldDef, text: str) -> str:
         other = catalog.catalog().object(target.reference or "")
         named = other.all_fields[link.match or ""]
         value = kind_of(named).from_text(named, text)
-        page = query.find(other.name, {"where": {named.name: value}, "fields": ["id"], "limit": 2}, by=self.by)
+        page = query.find(
+            other.name, {"where": {named.name: value}, "fields": ["id"], "limit": 2}, by=self.by
+        )
         return _only([row["id"] for row in page.records()])
 
     def _user(self, text: str) -> str:
-        members = Membership.objects.filter(user__email__iexact=text.strip()).values_list("user_id", flat=True)
+        members = Membership.objects.filter(user__email__iexact=text.strip()).values_list(
+            "user_id", flat=True
+        )
         return _only([str(item) for item in members[:2]])
 
     def _existing(self, data: dict[str, Any]) -> dict[str, Any] | None:

@@ -50,7 +50,8 @@ def read(file_name: str, content: bytes) -> Table:
             continue
         if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
             raise refused(
-                f"Line {number} has {len(row)} cells, the header {len(header)}.", "Check the quotes around texts."
+                f"Line {number} has {len(row)} cells, the header {len(header)}.",
+                "Check the quotes around texts.",
             )
         rows.append((row + [""] * len(header))[: len(header)])
         if len(rows) > MAX_ROWS:
@@ -84,7 +85,9 @@ def _csv(content: bytes) -> Iterator[list[str]]:
     try:
         for row in reader:
             if any(len(cell) > MAX_CELL for cell in row):
-                raise refused(f"A cell in line {reader.line_num} is too long.", "Check the quotes around texts.")
+                raise refused(
+                    f"A cell in line {reader.line_num} is too long.", "Check the quotes around texts."
+                )
             yield row
     except csv.Error as error:
         message = f"Line {reader.line_num} cannot be read: {error}."

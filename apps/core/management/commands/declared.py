@@ -24,7 +24,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"wrote {path.relative_to(settings.BASE_DIR)}")
             return
         faults = reference.orphans(settings.BASE_DIR)
-        faults += [f"docs/reference/{name} is out of date: run `manage.py declared docs`." for name in reference.outdated(folder)]
+        faults += [
+            f"docs/reference/{name} is out of date: run `manage.py declared docs`."
+            for name in reference.outdated(folder)
+        ]
         if faults:
             raise CommandError("\n".join(faults))
         self.stdout.write("Every declared key has its code, its test and its line.")

@@ -18,7 +18,9 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         migrate_shared(verbosity=max(0, options["verbosity"] - 1))
-        outcomes = migrate_tenants(options["parallel"], lambda out: self.stdout.write(f"{out.slug}: {out.message}"))
+        outcomes = migrate_tenants(
+            options["parallel"], lambda out: self.stdout.write(f"{out.slug}: {out.message}")
+        )
         broken = [out.slug for out in outcomes if not out.ok]
         if broken:
             msg = f"{len(broken)} of {len(outcomes)} tenants were not migrated: {', '.join(broken)}"

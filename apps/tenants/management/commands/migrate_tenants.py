@@ -18,10 +18,8 @@ class Command(BaseCommand):
         parser.add_argument("--parallel", type=int, default=2, help="tenants migrated at the same time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        if options["only"]:
-            outcomes = [migrate_one(options["only"])]
-        else:
-            outcomes = migrate_tenants(options["parallel"])
+        only = options["only"]
+        outcomes = [migrate_one(only)] if only else migrate_tenants(options["parallel"])
         for outcome in outcomes:
             self.stdout.write(f"{outcome.slug}: {outcome.message}")
         if any(not outcome.ok for outcome in outcomes):

@@ -57,7 +57,9 @@ class Command(BaseCommand):
     def _open(self, options: dict[str, Any]) -> None:
         slug = options["slug"]
         seed = {"owner_email": options["owner"]} if options["owner"] else {}
-        wanted = Order(slug=slug, name=options["name"] or slug, plan=options["plan"], host=options["host"], seed=seed)
+        wanted = Order(
+            slug=slug, name=options["name"] or slug, plan=options["plan"], host=options["host"], seed=seed
+        )
         made = create_tenant(by=SYSTEM, wanted=wanted, default_host=self._host(slug))
         self.stdout.write(f"{made.slug} is open.")
 
