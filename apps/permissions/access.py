@@ -45,6 +45,7 @@ class ObjectAccess:
     readable: frozenset[str]
     editable: frozenset[str]
     rules: Mapping[str, rules.Rule]
+    answers: Mapping[str, Answer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +111,17 @@ def _compile(grants: Grants, obj: ObjectRights) -> ObjectAccess:
         if bits & (Bits.EDIT | Bits.CREATE):
             editable |= {n for n, f in obj.all_fields.items() if _edits(item, says, n, f)}
     made = {op: _rule(op, total, obj) for op in NEEDED}
-    return ObjectAccess(total, frozenset(readable), frozenset(editable & readable), made)
+    answers = {op: _answer(grants, op, total, obj) for op in NEEDED}
+    return ObjectAccess(total, frozenset(readable), frozenset(editable & readable), made, answers)
+
+
+def _answer(grants: Grants, op: str, bits: Bits, obj: ObjectRights) -> Answer:
+    granting = [item.name for item in grants.sets if item.bits(obj.name) & NEEDED[op]]
+    if bits & NEEDED[op]:
+        return Allowed(f"{op} on {obj.name} is granted by {', '.join(granting)}.")
+    if granting:
+        return Denied(f"The key's scopes do not include {op} on {obj.name}.", "scopes")
+    return Denied(f"No permission set of the actor grants {op} on {obj.name}.", "object")
 
 
 def _sees(item: SetGrant, says: Mapping[str, Any], name: str, declared: Any) -> bool:
@@ -159,12 +170,7 @@ class Access:
         """Answer for the object as a whole; records are a matter of `predicate`."""
         if not self.grants.sets:
             return Denied(self.reason or "The actor holds no permission set here.", "principal")
-        bits = self.grants.on(obj).bits
-        if bits & NEEDED[op]:
-            return Allowed(f"{op} on {obj.name} is granted by {', '.join(self.granting(op, obj))}.")
-        if self.grants.scopes is not None and bundle(self.grants.sets).on(obj).bits & NEEDED[op]:
-            return Denied(f"The key's scopes do not include {op} on {obj.name}.", "scopes")
-        return Denied(f"No permission set of the actor grants {op} on {obj.name}.", "object")
+        return self.grants.on(obj).answers[op]
 
     def granting(self, op: Operation, obj: ObjectRights) -> list[str]:
         """Return the names of the sets that grant `op` on the object."""
