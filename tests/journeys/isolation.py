@@ -133,9 +133,11 @@ def fill(route: str, side: Side) -> list[str]:
     """Return paths of a route with the side's ids; raise KeyError for a parameter that has no case here."""
     plain = re.sub(r"[\^$]|\(\?.*", "", route)
     objects = ["crm_account", "crm_lead"] if "name>" in plain else [""]
-    return [
-        "/" + PARAMETER.sub(lambda found: _value(found["name"], plain, name, side), plain) for name in objects
-    ]
+    return ["/" + _path(plain, name, side) for name in objects]
+
+
+def _path(plain: str, object_name: str, side: Side) -> str:
+    return PARAMETER.sub(lambda found: _value(found["name"], plain, object_name, side), plain)
 
 
 def _value(name: str, route: str, object_name: str, side: Side) -> str:
