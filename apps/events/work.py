@@ -105,7 +105,8 @@ def may_manage(by: Actor, job: Job) -> bool:
         return True
     if job.tenant_id is None or by.tenant_id != job.tenant_id:
         return False
-    return by.role in MANAGERS or by.id == job.actor["id"]
+    same_person = by.user_id is not None and str(by.user_id) in (job.actor.get("user_id"), job.actor["id"])
+    return by.role in MANAGERS or by.id == job.actor["id"] or same_person
 
 
 def _locked(job_id: UUID, by: Actor) -> Job:

@@ -40,7 +40,7 @@ def caller(tenant: str | None = None, key: str | None = None, **headers: str) ->
     made = {"HTTP_HOST": f"{tenant}.localhost" if tenant else "localhost", **headers}
     if key:
         made["HTTP_X_API_KEY"] = key
-    return Caller(Client(raise_request_exception=False), made)
+    return Caller(Client(enforce_csrf_checks=True, raise_request_exception=False), made)
 
 
 def make_key(ref: TenantRef, actor: Any, scopes: tuple[str, ...] = ("*",)) -> str:
