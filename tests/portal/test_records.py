@@ -163,3 +163,10 @@ def test_text_is_never_markup(atelier: Atelier) -> None:
     for path in (where, where + "/edit", "/o/crm_lead?f=&sort=-created_at", "/", "/palette?q=script"):
         text = client.get(path).content.decode()
         assert "<script>alert" not in text and "<img src=x>" not in text
+
+
+def test_members_edit_what_they_own(atelier: Atelier) -> None:
+    where = create(atelier, who="sales", name="Sonia Sold")
+    client = atelier.client("sales")
+    assert where + "/edit" in client.get(where).content.decode()
+    assert client.get(where + "/edit").status_code == 200

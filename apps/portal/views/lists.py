@@ -93,7 +93,7 @@ def _may(access: Access, definition: ObjectDef) -> dict[str, bool]:
         op: bool(access.can(op, definition)) for op in ("create", "edit", "delete", "export", "transfer")
     }
     rights["transfer"] = rights["transfer"] and definition.owner_field is not None
-    rights["import"] = False
+    rights["import"] = rights["create"]
     rights["bulk"] = rights["edit"] or rights["delete"] or rights["transfer"]
     return rights
 

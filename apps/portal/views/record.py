@@ -14,6 +14,7 @@ from apps.core.errors import Problem
 from apps.objects import records as services
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import Access
+from apps.permissions.rights import Operation
 from apps.portal import forms, records, show, timeline, visits
 from apps.portal.conflict import conflict_page, without_theirs
 from apps.portal.detail import related_lists, sections
@@ -21,6 +22,7 @@ from apps.portal.navigation import icon_of
 from apps.portal.views.frame import actor_of, identity_of, page, record_id
 
 CONFLICT = "CONCURRENT_UPDATE"
+RECORD_RIGHTS: tuple[Operation, ...] = ("edit", "delete", "transfer")
 
 
 def _base(definition: ObjectDef, record: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def show_record(request: HttpRequest, name: str, key: str) -> HttpResponse:
         "system": _system(definition, record, names),
         "related": related_lists(definition, ident, by=by),
         "timeline": timeline.of(definition, str(ident), access, by=by),
-        "may": {op: access.holds(op, definition, record) for op in ("edit", "delete", "transfer")},  # type: ignore[arg-type]
+        "may": {op: records.may(access, op, definition, record) for op in RECORD_RIGHTS},
         "has_owner": definition.owner_field is not None,
     }
     return render(request, "portal/record.html", context)
@@ -136,7 +138,7 @@ def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
 
 def _require_record(access: Access, definition: ObjectDef, record: Mapping[str, Any]) -> None:
     access.require("edit", definition)
-    if not access.holds("edit", definition, record):
+    if not records.may(access, "edit", definition, record):
         raise Problem("PERMISSION_DENIED", _("You may read this record, but not change it."), status=403)
 
 
