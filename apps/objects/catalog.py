@@ -74,46 +74,62 @@ class Catalog:
         return [d for d in self.objects.values() if d.module == module]
 
 
+Key = tuple[str, str, int]  # checksum, module, version
+
+
 class _Read:
-    """Definitions read already, by (checksum, module): equal bodies are equal in every tenant."""
+    """Definitions read already: equal ones are one value in every tenant and at every tick of the clock."""
 
     def __init__(self) -> None:
-        self._values: OrderedDict[tuple[str, str], ObjectDef] = OrderedDict()
+        self._values: OrderedDict[Key, ObjectDef] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, checksum: str, module: str) -> ObjectDef | None:
-        return self._values.get((checksum, module))
+    def get(self, key: Key) -> ObjectDef | None:
+        return self._values.get(key)
 
-    def keep(self, checksum: str, module: str, value: ObjectDef) -> None:
+    def keep(self, key: Key, value: ObjectDef) -> ObjectDef:
         with self._lock:
-            self._values[checksum, module] = value
+            kept = self._values.setdefault(key, value)
             while len(self._values) > READ_LIMIT:
                 self._values.popitem(last=False)
+        return kept
 
 
 _read = _Read()
 
 
 def load() -> Catalog:
-    """Read the current tenant's active definitions; only bodies never seen before are fetched and judged."""
+    """Read the current tenant's active definitions; only those never seen before are fetched and judged."""
     active = Definition.objects.filter(state=Definition.State.ACTIVE)
-    rows = list(active.values_list("name", "module", "version", "checksum"))
-    unseen = [name for name, module, _version, checksum in rows if _read.get(checksum, module) is None]
-    bodies = dict(active.filter(name__in=unseen).values_list("name", "body")) if unseen else {}
+    keys = active.values_list("name", "checksum", "module", "version")
+    rows: list[tuple[str, Key]] = [
+        (name, (checksum, module, version)) for name, checksum, module, version in keys
+    ]
+    unseen = [name for name, key in rows if _read.get(key) is None]
+    # Another publication may come between the two queries: a body counts only with the key read beside it.
+    columns = ("name", "checksum", "module", "version", "body")
+    fetched = (
+        {row[0]: row[1:] for row in active.filter(name__in=unseen).values_list(*columns)} if unseen else {}
+    )
     objects: dict[str, ObjectDef] = {}
     broken: dict[str, DefinitionErrors] = {}
-    for name, module, version, checksum in rows:
-        definition = _read.get(checksum, module)
-        if definition is None:
+    for name, key in rows:
+        known = _read.get(key)
+        if known is not None:
+            objects[name] = known
+        elif name in fetched:
+            checksum, module, version, body = fetched[name]
             try:
-                definition = load_body(bodies[name], f"{name}.object.yml", module=module or None)
+                objects[name] = _judged(name, (checksum, module, version), body)
             except DefinitionErrors as error:
                 logger.exception("stored definition cannot be read", extra={"object": name})
                 broken[name] = error
-                continue
-            _read.keep(checksum, module, definition)
-        objects[name] = replace(definition, version=version)
     return Catalog(MappingProxyType(objects), MappingProxyType(broken))
+
+
+def _judged(name: str, key: Key, body: Mapping[str, Any]) -> ObjectDef:
+    definition = load_body(body, f"{name}.object.yml", module=key[1] or None)
+    return _read.keep(key, replace(definition, version=key[2]))
 
 
 _catalogs: Clocked[Catalog] = Clocked(load)

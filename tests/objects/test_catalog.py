@@ -71,6 +71,16 @@ def test_the_same_catalog_serves_until_the_clock_moves(fresh_tenant):
         assert catalog() is first
 
 
+def test_an_unchanged_object_stays_the_same_value(fresh_tenant):
+    publish_in(fresh_tenant, [thing(), thing("other")], by=SYSTEM)
+    with tenant_scope(fresh_tenant):
+        first, other = catalog().object("thing"), catalog().object("other")
+    publish_in(fresh_tenant, [thing("other", size={"type": "text"})], by=SYSTEM)
+    with tenant_scope(fresh_tenant):
+        assert catalog().object("thing") is first
+        assert catalog().object("other") is not other
+
+
 def test_a_rolled_back_publication_is_never_cached(acme):
     with owner_session(), tenant_scope(acme):
         publish_objects([thing("phantom")], by=SYSTEM)

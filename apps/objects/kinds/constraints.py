@@ -29,14 +29,14 @@ class ReferenceConstraint(models.BaseConstraint):
     def create_sql(self, model: Any, schema_editor: Any) -> str:
         quote = schema_editor.quote_name
         return (
-            f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)} "  # noqa: SLF001
+            f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)} "
             f"FOREIGN KEY ({quote(self.column)}) REFERENCES {quote(self.to_table)} ({quote('id')}) "
             f"ON DELETE {RULES[self.on_delete]}"
         )
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
         quote = schema_editor.quote_name
-        return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"  # noqa: SLF001
+        return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
 
     def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
         """Leave the check to the database and to the record services."""

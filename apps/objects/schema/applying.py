@@ -120,14 +120,14 @@ class _Runner:
 
     def on_removefield(self, op: ops.RemoveField) -> None:
         model = self.old(op.model_name)
-        self.editor.remove_field(model, model._meta.get_field(op.name))  # noqa: SLF001
+        self.editor.remove_field(model, model._meta.get_field(op.name))
 
     def on_alterfield(self, op: ops.AlterField) -> None:
         model = self.old(op.model_name)
         if op.name in self.numbered(op.model_name):
             self.create_sequence(op.model_name, op.name)
         after = self.bound(op, self.new(op.model_name))
-        self.editor.alter_field(model, model._meta.get_field(op.name), after)  # noqa: SLF001
+        self.editor.alter_field(model, model._meta.get_field(op.name), after)
         if op.name in self.numbered(op.model_name):
             self.own_sequence(op.model_name, op.name)
 
@@ -135,7 +135,7 @@ class _Runner:
         self.editor.add_index(self.new(op.model_name), op.index)
 
     def on_removeindex(self, op: ops.RemoveIndex) -> None:
-        index = next(i for i in self.old(op.model_name)._meta.indexes if i.name == op.name)  # noqa: SLF001
+        index = next(i for i in self.old(op.model_name)._meta.indexes if i.name == op.name)
         self.editor.remove_index(self.old(op.model_name), index)
 
     def on_addconstraint(self, op: ops.AddConstraint) -> None:
@@ -143,12 +143,12 @@ class _Runner:
 
     def on_removeconstraint(self, op: ops.RemoveConstraint) -> None:
         model = self.old(op.model_name)
-        constraint = next(c for c in model._meta.constraints if c.name == op.name)  # noqa: SLF001
+        constraint = next(c for c in model._meta.constraints if c.name == op.name)
         self.editor.remove_constraint(model, constraint)
 
     def bound(self, op: Any, model: type[Model]) -> Field[Any, Any]:
         """Return the operation's field on the new model; its one-off default fills existing rows."""
-        field: Any = model._meta.get_field(op.name)  # noqa: SLF001
+        field: Any = model._meta.get_field(op.name)
         if op.field.default is NOT_PROVIDED or op.preserve_default:
             return field
         filled = op.field.clone()
@@ -167,6 +167,6 @@ class _Runner:
     def own_sequence(self, object_name: str, field_name: str) -> None:
         """Tie the sequence to its column, so that both are dropped together."""
         quote = self.editor.quote_name
-        column = f"{quote(self.new(object_name)._meta.db_table)}.{quote(field_name)}"  # noqa: SLF001
+        column = f"{quote(self.new(object_name)._meta.db_table)}.{quote(field_name)}"
         name = quote(sequence_name(object_name, field_name))
         self.editor.execute(f"ALTER SEQUENCE {name} OWNED BY {column}", params=None)
