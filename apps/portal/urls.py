@@ -3,7 +3,19 @@
 from django.urls import path
 
 from apps.portal.views import brand as brand_views
-from apps.portal.views import bulk, errors, gate, home, jobs, lists, look_up, profile, record, trash
+from apps.portal.views import (
+    bulk,
+    errors,
+    gate,
+    home,
+    imports,
+    jobs,
+    lists,
+    look_up,
+    profile,
+    record,
+    trash,
+)
 from apps.portal.views.settings import brand, data, keys, ledger, members, permissions
 
 app_name = "portal"
@@ -34,6 +46,15 @@ urlpatterns = [
     path("o/<str:name>/export", lists.export_list, name="export"),
     path("o/<str:name>/bulk", bulk.bulk, name="bulk"),
     path("o/<str:name>/trash", trash.trash, name="trash"),
+    path("o/<str:name>/import", imports.start, name="import"),
+    path("imports/<uuid:run_id>", imports.show_import, name="import-run"),
+    path("imports/<uuid:run_id>/columns", imports.columns, name="import-columns"),
+    path("imports/<uuid:run_id>/check", imports.check, name="import-check"),
+    path("imports/<uuid:run_id>/begin", imports.begin, name="import-begin"),
+    path("imports/<uuid:run_id>/stop", imports.stop, name="import-stop"),
+    path("imports/<uuid:run_id>/undo", imports.undo, name="import-undo"),
+    path("imports/<uuid:run_id>/progress", imports.progress, name="import-progress"),
+    path("imports/<uuid:run_id>/failed.csv", imports.failed_rows, name="import-failed"),
     path("o/<str:name>/<str:key>", record.show_record, name="record"),
     path("o/<str:name>/<str:key>/edit", record.edit, name="record-edit"),
     path("o/<str:name>/<str:key>/owner", record.owner, name="record-owner"),

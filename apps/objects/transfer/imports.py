@@ -141,4 +141,5 @@ def _allowed(object_name: str, by: Actor) -> tuple[ObjectDef, Access]:
     answer = access.can("create", obj)
     if isinstance(answer, Denied):
         raise PermissionDenied(answer.reason, details={"object": object_name})
+    access.require_system("import_data")
     return obj, access

@@ -26,6 +26,8 @@ def check(job: queue.JobHandle, run_id: str) -> dict[str, Any]:
     """Write every row and roll it back, keeping what was wrong."""
     tenant = _tenant(job)
     for rows, loader, done, total in _chunks(job, tenant, UUID(run_id), dry=True):
+        if job.cancelled():
+            return _end(tenant, UUID(run_id), ImportState.CHOOSING, job.by, dry=True)
         with tenant_scope(tenant):
             outcomes = {number: loader.load(row) for number, row in rows}
             transaction.set_rollback(True)

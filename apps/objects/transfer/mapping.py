@@ -68,6 +68,8 @@ def guess(header: Iterable[str], obj: ObjectDef, editable: Iterable[str], known:
 
 def natural_key(found: FieldDef, known: Catalog) -> str | None:
     """Return the field by which cells most likely name a record of the referenced object."""
+    if found.type == "user":
+        return "email"
     other = known.find(found.reference or "")
     if other is None:
         return None

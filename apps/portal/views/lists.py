@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.core.errors import Problem
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import Access
-from apps.portal import export, preferences, records, saved_views, show
+from apps.portal import export, imports, preferences, records, saved_views, show
 from apps.portal.listing import address as addresses
 from apps.portal.listing import builder, filters
 from apps.portal.listing import page as listing
@@ -93,7 +93,7 @@ def _may(access: Access, definition: ObjectDef) -> dict[str, bool]:
         op: bool(access.can(op, definition)) for op in ("create", "edit", "delete", "export", "transfer")
     }
     rights["transfer"] = rights["transfer"] and definition.owner_field is not None
-    rights["import"] = rights["create"]
+    rights["import"] = imports.may_import(access, definition)
     rights["bulk"] = rights["edit"] or rights["delete"] or rights["transfer"]
     return rights
 
