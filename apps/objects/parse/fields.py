@@ -54,7 +54,7 @@ def _settled(field: FieldDef) -> FieldDef:
     if field.type == "master_detail":
         field = replace(field, required=True, delete_behavior="cascade")
     if field.type == "autonumber":
-        field = replace(field, readonly=True, unique=True, required=True)
+        field = replace(field, readonly=True, unique=True, required=False)
     if field.type == "multiselect":
         field = replace(field, multiple=True)
     if not kind_of(field).sortable:
