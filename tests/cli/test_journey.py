@@ -80,7 +80,7 @@ class Product:
     def until(self, condition):
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, self.text
+            assert time.monotonic() < deadline, f"{self.text}\n{self.get('/readyz')}\n{self.get('/', 'acme.localhost')}"
             time.sleep(0.1)
 
     def get(self, path, host="localhost"):
@@ -236,7 +236,8 @@ def test_a_killed_process_comes_back_and_the_product_with_it(running, name):
     first = running.pid(name)
     os.kill(first, signal.SIGKILL)
     running.until(lambda: (again := running.pid(name)) is not None and again != first)
-    running.until(lambda: running.get("/readyz")[0] == 200 and running.get("/", "acme.localhost")[0] == 200)
+    running.until(lambda: running.get("/readyz")[0] == 200)
+    running.until(lambda: running.get("/", "acme.localhost")[0] == 200)
 
 
 def test_a_backup_brings_back_what_was_deleted(running):
