@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from django.db import Error, InterfaceError, OperationalError, connections
+from django.db import connections
 
+from apps.core.db import loss
 from apps.core.scope import platform_scope
 
 logger = logging.getLogger("aibos.aside")
@@ -91,10 +92,10 @@ class Aside:
             try:
                 with platform_scope(self._name):
                     return work()
-            except (OperationalError, InterfaceError):
-                connections["default"].close()
-                if attempt == RETRIES - 1:
+            except loss.ERRORS:
+                if not loss.is_lost() or attempt == RETRIES - 1:
                     raise
+                loss.reset()
                 time.sleep(0.05 * 2**attempt)
         raise AssertionError
 
@@ -122,5 +123,5 @@ def write(statement: str, params: Sequence[Any], *, note: bytes) -> None:
         denials.call(work, note)
     except TimeoutError:
         logger.warning("A denial waits for the database: %s", note.decode("utf-8", "replace"))
-    except Error:
+    except loss.ERRORS:
         logger.exception("A denial could not be written.")

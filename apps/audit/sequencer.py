@@ -14,13 +14,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import psycopg
-from django.db import Error, connections
+from django.db import connections
 from psycopg import sql
 
 from apps.audit import directory
 from apps.audit.chain import link, prefix_of
-from apps.core.db import fast
+from apps.core.db import fast, loss
 from apps.core.ids import NIL
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 
@@ -70,12 +69,6 @@ ON CONFLICT (tenant_id) DO UPDATE SET error = excluded.error
 """
 
 
-def lost_connection() -> bool:
-    """Return whether the database is gone, rather than one statement refused."""
-    raw = connections["default"].connection
-    return raw is None or raw.closed
-
-
 class LedgerBroken(RuntimeError):
     """A ledger that cannot be continued; the others go on."""
 
@@ -114,8 +107,8 @@ class Sequencer:
             try:
                 done += self._advance(tenant_id, refs.get(tenant_id))
                 self._shunned.pop(key, None)
-            except (Error, psycopg.Error, LedgerBroken) as error:
-                if lost_connection():
+            except (*loss.ERRORS, LedgerBroken) as error:
+                if loss.is_lost():
                     raise
                 self._shunned[key] = now + PENANCE
                 self._report(key, error)
@@ -135,9 +128,9 @@ class Sequencer:
                 worked = time.monotonic() - start
                 pause = min(max(FAST, REST * worked), SLOW) if done else min(pause * 2, SLOW)
                 pause = 0.0 if done >= self._batch else pause
-            except (Error, psycopg.Error):
+            except loss.ERRORS:
                 logger.warning("The sequencer lost its database; it tries again.", exc_info=True)
-                connections["default"].close()
+                loss.reset()
                 pause = 1.0
             stop.wait(pause)
 

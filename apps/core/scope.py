@@ -169,6 +169,7 @@ def _enter(
 ) -> Scope:
     key = tenant.id if tenant else NIL
     wall = str(tenant.id) if tenant else PLATFORM
-    with connection.raw_cursor() as cursor:
+    # Wrapped, so that Django learns of a lost connection and opens another one for the next request.
+    with connection.wrap_database_errors, connection.raw_cursor() as cursor:
         row = cursor.execute(ENTER, [search_path(tenant), wall, key]).fetchone()
     return Scope(kind, tenant, row[2], row[3], reason)

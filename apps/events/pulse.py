@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, connections
+from django.db import connections
 
 from apps.audit.aside import Aside
 from apps.core.actor import Actor
+from apps.core.db import loss
 
 LEASE = 30.0
 QUIET = 0.25
@@ -86,7 +87,7 @@ class Run:
         self._heard(BEAT, [self.lease, self.id, self.fence])
 
     def _heard(self, statement: str, params: list[Any]) -> None:
-        with contextlib.suppress(TimeoutError, Error):
+        with contextlib.suppress(TimeoutError, *loss.ERRORS):
             row = self._write(statement, params)
             self.lost = self.lost or row is None
             self.stopped = self.stopped or bool(row and row[0])

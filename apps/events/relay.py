@@ -11,12 +11,12 @@ import time
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, connections, transaction
+from django.db import connections, transaction
 from psycopg import sql
 
-from apps.audit.sequencer import lost_connection
 from apps.core import context, queue
 from apps.core.actor import SYSTEM
+from apps.core.db import loss
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 from apps.events.outbox import cause
 from apps.events.registry import Subscriber, subscribers
@@ -78,8 +78,8 @@ class Relay:
                 continue
             try:
                 done += self._turn(tenant_id, found.ref if found else None)
-            except Error as error:
-                if lost_connection():
+            except loss.ERRORS as error:
+                if loss.is_lost():
                     raise
                 self._shun(tenant_id, now, str(error))
         return done
@@ -90,9 +90,9 @@ class Relay:
         while not stop.is_set():
             try:
                 pause = FAST if self.run_once() else min(pause * 2, SLOW)
-            except Error:
+            except loss.ERRORS:
                 logger.warning("The relay lost its database; it tries again.", exc_info=True)
-                connections["default"].close()
+                loss.reset()
                 pause = 1.0
             stop.wait(pause)
 
@@ -127,7 +127,7 @@ def _deliver(event: Event) -> None:
         try:
             handle(event, subscriber)
         except Exception as error:
-            if lost_connection():
+            if loss.is_lost():
                 raise
             logger.warning("%s failed on %s (%s); it is tried again.", subscriber.name, event.id, error)
             queue.enqueue(

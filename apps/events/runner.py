@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from django.db import Error, InterfaceError, OperationalError, connections
+from django.db import connections
 
 from apps.audit import ledger
 from apps.core import context, queue
 from apps.core.canonical import plain
+from apps.core.db import loss
 from apps.core.errors import Problem
 from apps.core.scope import Scope, TenantRef, platform_scope, tenant_scope
 from apps.events.claim import Claim, claim
@@ -64,9 +65,9 @@ def work_forever(stop: threading.Event, *, lease: float = LEASE, pause: float = 
     while not stop.is_set():
         try:
             busy = run_next(lease)
-        except (OperationalError, InterfaceError):
+        except loss.ERRORS:
             logger.warning("A worker lost its database; it tries again.", exc_info=True)
-            connections["default"].close()
+            loss.reset()
             busy = False
         if not busy:
             stop.wait(pause)
@@ -140,8 +141,8 @@ def _fail(taken: Claim, error: Exception) -> None:
     )
     try:
         _write_failure(taken, cause, trace, final=final, wait=wait)
-    except Error:
-        connections["default"].close()
+    except loss.ERRORS:
+        loss.reset()
         _write_failure(taken, cause, trace, final=final, wait=wait)
 
 

@@ -5,8 +5,9 @@ import threading
 import time
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
+from apps.core.db import loss
 from apps.core.scope import platform_scope
 from apps.events.bell import bell
 
@@ -61,6 +62,6 @@ def sweep_forever(stop: threading.Event, pause: float = 5.0) -> None:
     while not stop.wait(pause):
         try:
             sweep()
-        except (OperationalError, InterfaceError):
+        except loss.ERRORS:
             logger.warning("The sweeper lost its database; it tries again.", exc_info=True)
-            connections["default"].close()
+            loss.reset()

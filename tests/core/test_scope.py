@@ -2,8 +2,9 @@
 
 import threading
 
+import psycopg
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from apps.core.clock import Clocked, bump
 from apps.core.db import fast
@@ -143,3 +144,16 @@ def test_what_runs_on_commit_is_outside_the_scope(acme: TenantRef, globex: Tenan
     with tenant_scope(acme):
         transaction.on_commit(after)
     assert seen == [globex]
+
+
+def test_a_lost_connection_is_known_to_django(acme: TenantRef, superuser_url: str) -> None:
+    """Otherwise a serving thread would keep the dead connection for ever."""
+    with tenant_scope(acme):
+        pid = connections["default"].connection.info.backend_pid
+    with psycopg.connect(superuser_url, autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    with pytest.raises(OperationalError), tenant_scope(acme):
+        pass
+    connections["default"].close_if_unusable_or_obsolete()
+    with tenant_scope(acme):
+        assert connections["default"].connection.info.backend_pid != pid

@@ -266,7 +266,7 @@ def crowd(tenant: TenantRef, committed: list[UUID], seed: int, until: float) -> 
                 event_id = outbox.emit("lead.created", data={"id": "1"}, by=SYSTEM)
                 time.sleep(chance.random() * 0.01)
                 if chance.random() < 0.1:
-                    raise InterruptedError  # noqa: TRY301 - the way out of the transaction
+                    raise InterruptedError
             committed.append(event_id)
         except InterruptedError:
             continue
