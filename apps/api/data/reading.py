@@ -12,8 +12,9 @@ from apps.api.contract import TEXT, Parameter, array, describe, ref, shape
 from apps.api.data.access import served_object
 from apps.api.door import NONE, Door
 from apps.objects.query import find, get
+from apps.objects.query.refusals import COUNT_CAP, MOST_ROWS
 
-LIMIT = {"type": "integer", "minimum": 0, "maximum": 1000}
+LIMIT = {"type": "integer", "minimum": 0, "maximum": MOST_ROWS}
 LIST_PARAMETERS = (
     Parameter(
         "filter",
@@ -29,7 +30,7 @@ LIST_PARAMETERS = (
     Parameter("searchFields", "Where the words are looked for."),
     Parameter(
         "count",
-        "`true` for the exact total, `capped` up to 1,000, `estimated` from statistics.",
+        f"`true` for the exact total, `capped` up to {COUNT_CAP:,}, `estimated` from statistics.",
         {"type": "string", "enum": ["true", "false", "exact", "capped", "estimated", "none"]},
     ),
 )
