@@ -276,6 +276,34 @@ def test_settings_plan_and_hosts_change_through_services(
     assert f"name: {hooli.name} → Hooli AG" in versions
 
 
+def test_what_a_tenants_own_jobs_say_is_not_shown(superuser: Client, people: People) -> None:
+    acme = people.tenants["acme"]
+    with platform_scope("tests of the console"):
+        told = {"message": "Canary 1", "log": "Canary 2", "result": {"row": "Canary 3"}, "error": "Canary 4"}
+        own = Job.objects.create(
+            tenant_id=acme.id,
+            name="objects.import_run",
+            title="Import",
+            actor={"label": "Ann"},
+            state="failed",
+            **told,
+        )
+        ours = Job.objects.create(
+            tenant_id=acme.id,
+            name="modules.install",
+            title="Install",
+            actor={"label": "Ann"},
+            state="failed",
+            **told,
+        )
+    for job, shown in ((own, False), (ours, True)):
+        page = superuser.get(change_page("events/job", job.pk)).content.decode()
+        state = superuser.get(f"/console/jobs/{job.pk}/state/").content.decode()
+        assert ("Canary" in page, "Canary" in state) == (shown, shown)
+    with platform_scope("tests of the console"):
+        Job.objects.filter(pk__in=[own.pk, ours.pk]).delete()
+
+
 def test_the_page_shows_figures_and_no_record(
     superuser: Client, people: People, crm: str, work: Work
 ) -> None:
@@ -292,9 +320,25 @@ def test_the_page_shows_figures_and_no_record(
     page = superuser.get(change_page("tenants/tenant", acme.id)).content.decode()
     assert "Records" in page
     assert "Canary" not in page
-    for path in ("", "modules/", "ledger/", "search/?s=canary&extended=1", "tenants/tenant/?q=canary"):
+    for path in (
+        "",
+        "modules/",
+        "ledger/",
+        "ledger/?book=acme",
+        "search/?s=canary&extended=1",
+        "events/job/",
+    ):
         assert "Canary Account" not in superuser.get(f"/console/{path}").content.decode()
+    seen = superuser.get("/console/ledger/?book=acme&action=crm_account.created").content.decode()
+    assert "crm_account.created" in seen, "that it happened is seen"
+    assert "<code>name</code>" in seen, "and which fields"
     superuser.post(
         deed_page("tenants/tenant", acme.id, "uninstall"), {"module": crm, "allow_data_loss": "on"}
     )
     work()
+
+
+def test_control_the_canary_is_in_the_tenants_ledger(people: People, entries: Any) -> None:
+    """Negative control of the test above: the ledger itself holds the value that the console leaves out."""
+    created = entries(people.tenants["acme"], action="crm_account.created")
+    assert "Canary Account" in {entry.after["name"] for entry in created}

@@ -9,6 +9,7 @@ from django.views.generic import View
 from unfold.sites import UnfoldAdminSite
 
 from apps.console.operator import jobs_of
+from apps.console.privacy import job_is_open
 from apps.events import queries
 from apps.events.states import JobState as State
 
@@ -23,11 +24,12 @@ class JobState(View):
         if not jobs_of(request).filter(pk=job).exists():
             raise Http404(_("There is no such job."))
         found = queries.get(job)
+        shown = job_is_open(found.name, found.tenant_id)
         answer = {
             "state": str(State(found.state).label),
             "over": found.ended,
             "percent": found.percent,
-            "message": found.message,
-            "log": found.log,
+            "message": found.message if shown else "",
+            "log": found.log if shown else "",
         }
         return JsonResponse(answer, headers={"Cache-Control": "no-store"})

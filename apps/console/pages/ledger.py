@@ -17,6 +17,7 @@ from apps.audit import ledger, queries
 from apps.audit.types import LedgerEntry, Page, Verdict
 from apps.console.operator import actor_of, sees_everything, tenants_of
 from apps.console.pages.page import ConsolePage
+from apps.console.privacy import entry_is_open
 from apps.core.scope import TenantRef, tenant_scope
 from apps.tenants.models import Tenant
 
@@ -129,7 +130,10 @@ class LedgerPage(ConsolePage):
             form=form,
             book=slug,
             book_label=book.slug if book else _("Platform"),
-            entries=[{"entry": entry, "at": entry.at, "url": target_url(entry)} for entry in page.entries],
+            entries=[
+                {"entry": entry, "url": target_url(entry), "open": entry_is_open(entry)}
+                for entry in page.entries
+            ],
             next=f"?{urlencode({**plain, 'cursor': page.next})}" if page.next else "",
             first=f"?{urlencode(plain)}" if cursor else "",
             filtered=bool(set(plain) - {"book"}),

@@ -15,6 +15,7 @@ from apps.console.doings.jobs import CancelJob, RetryJob
 from apps.console.operator import jobs_of, tenants_of
 from apps.console.pages.ledger import PLATFORM
 from apps.console.panels import Badge, Fact, Link, Panel
+from apps.console.privacy import job_is_open
 from apps.console.registers.register import Register
 from apps.console.registers.states import in_list, job_badge
 from apps.events.models import Job
@@ -47,7 +48,7 @@ class JobRegister(Register):
     )
     list_display = ("what", "status", "share", "attempt_shown", "who", "created_at", "finished_at")
     list_filter = ("state", JobTenantFilter, "name")
-    search_fields = ("title", "name", "error")
+    search_fields = ("title", "name")
     ordering = ("-id",)
     deeds = (RetryJob(), CancelJob())
     record_template = "console/job.html"
@@ -94,7 +95,14 @@ class JobRegister(Register):
     def context(self, request: HttpRequest, row: Job) -> dict[str, Any]:
         over = row.state in ENDED
         url = reverse("console:job_state", args=[row.pk])
-        return {"percent": percent(row), "over": over, "state_url": "" if over else url, "ends": ends(row)}
+        shown = job_is_open(row.name, row.tenant_id)
+        return {
+            "shown": shown,
+            "percent": percent(row),
+            "over": over,
+            "state_url": "" if over else url,
+            "ends": ends(row),
+        }
 
     def panels(self, request: HttpRequest, row: Job) -> Sequence[Panel]:
         tenant = Tenant.objects.filter(pk=row.tenant_id).first() if row.tenant_id else None
@@ -111,7 +119,8 @@ class JobRegister(Register):
             Fact(_("finished"), row.finished_at),
             Fact(_("request"), row.request_id),
         ]
-        result = [Fact(key, value) for key, value in (row.result or {}).items()]
+        shown = row.result if job_is_open(row.name, row.tenant_id) else None
+        result = [Fact(key, value) for key, value in (shown or {}).items()]
         panels = [Panel(_("Job"), facts=facts)]
         if result:
             panels.append(Panel(_("Result"), facts=result))

@@ -58,7 +58,9 @@ def _hosts(row: Tenant) -> Panel:
             (Link(host.domain, reverse("console:tenants_host_change", args=[host.pk])), badge, open_it)
         )
     return Panel(
-        _("Hosts"), key="hosts", table=Table([_("domain"), _("kind"), _("portal")], rows, _("No address leads here."))
+        _("Hosts"),
+        key="hosts",
+        table=Table([_("domain"), _("kind"), _("portal")], rows, _("No address leads here.")),
     )
 
 

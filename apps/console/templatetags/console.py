@@ -1,6 +1,7 @@
 """How templates tell the values of panels apart."""
 
 import datetime as dt
+import json
 from typing import Any
 
 from django import template
@@ -16,3 +17,11 @@ def kind(value: Any) -> str:
     if isinstance(value, dt.datetime):
         return "datetime"
     return type(value).__name__
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """A ledger value as JSON would write it, texts without quotes; a dash for nothing."""
+    if value is None or value == "":
+        return "\u2013"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
