@@ -73,6 +73,9 @@ class LedgerBroken(RuntimeError):
     """A ledger that cannot be continued; the others go on."""
 
 
+STOPS: tuple[type[Exception], ...] = (*loss.ERRORS, LedgerBroken)
+
+
 @dataclass
 class Links:
     """The columns of one batch, in order, as the statement wants them."""
@@ -107,7 +110,7 @@ class Sequencer:
             try:
                 done += self._advance(tenant_id, refs.get(tenant_id))
                 self._shunned.pop(key, None)
-            except (*loss.ERRORS, LedgerBroken) as error:
+            except STOPS as error:
                 if loss.is_lost():
                     raise
                 self._shunned[key] = now + PENANCE
