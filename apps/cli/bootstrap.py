@@ -177,7 +177,7 @@ def venv_python():
 def pip_settings(text):
     """The settings in `pip config list` output that count for `pip install`: {name: [values]}."""
     ranks = {"global": 0, "install": 1, ":env:": 2}
-    best = {}
+    best = {}  # type: dict[str, tuple[int, str]]
     for line in text.splitlines():
         match = re.match(r"(:env:|[\w-]+)\.([\w-]+)=(.*)", line)
         if not match or match.group(1) not in ranks:
@@ -217,7 +217,7 @@ def run_logged(command, log, environment=None):
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=ROOT, text=True
         )
-        for line in process.stdout:
+        for line in process.stdout or ():
             lines.append(line)
             kept.write(line)
             if not line.lstrip().startswith(("+ ", "Requirement already", "Using cached")):

@@ -80,7 +80,7 @@ class Product:
     def until(self, condition):
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, f"{self.text}\n{self.get('/readyz')}\n{self.get('/', 'acme.localhost')}"
+            assert time.monotonic() < deadline, f"{self.text}\n{self.get('/readyz')}"
             time.sleep(0.1)
 
     def get(self, path, host="localhost"):

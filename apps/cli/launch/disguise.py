@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from apps.cli.launch.problems import StartProblem
 
@@ -29,9 +30,9 @@ class Disguise:
     gid: int | None = None
     namespace: bool = False
 
-    def arguments(self, *, dies_by: signal.Signals | None = None) -> dict[str, object]:
+    def arguments(self, *, dies_by: signal.Signals | None = None) -> dict[str, Any]:
         """Arguments for Popen; with `dies_by` the child gets that signal when its parent dies."""
-        wanted: dict[str, object] = {"preexec_fn": becoming(namespace=self.namespace, dies_by=dies_by)}
+        wanted: dict[str, Any] = {"preexec_fn": becoming(namespace=self.namespace, dies_by=dies_by)}
         if self.uid is not None:
             wanted |= {"user": self.uid, "group": self.gid, "extra_groups": []}
         return wanted
@@ -87,8 +88,14 @@ def choose(programs: Path, data: Path) -> Disguise:
 
 def reaches(uid: int, gid: int, programs: Path, folder: Path) -> bool:
     """Whether that user may run the programs and pass through to the folder."""
+
+    def become() -> None:
+        os.setgroups([])
+        os.setgid(gid)
+        os.setuid(uid)
+
     return _tried(
-        lambda: (os.setgroups([]), os.setgid(gid), os.setuid(uid)),
+        become,
         lambda: os.access(programs / "postgres", os.X_OK) and os.access(folder, os.X_OK),
     )
 
