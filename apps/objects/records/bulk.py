@@ -138,7 +138,7 @@ def batch(
                 if not results[-1].success and not (continue_on_error and not atomic):
                     break
             if atomic and not all(row.success for row in results):
-                raise _Undo  # noqa: TRY301 - it must leave the transaction
+                raise _Undo
     except _Undo:
         results = [row if row.problem else Row(row.index, row.id, rolled_back=True) for row in results]
     missing = range(len(results), len(rows))
