@@ -1,10 +1,11 @@
 """Deeds: what an operator can do to one row. Each names its consequences and calls one service of the owning app."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -18,6 +19,16 @@ class Outcome:
     message: Any
     url: str | None = None
     secret: str | None = None
+
+
+def offer(form: forms.Form, name: str, choices: Iterable[tuple[Any, Any]]) -> None:
+    """Give a choice field of a form what can be chosen now."""
+    cast("forms.ChoiceField", form.fields[name]).choices = list(choices)
+
+
+def rows_for(form: forms.Form, name: str, rows: QuerySet[Any]) -> None:
+    """Give a field of a form the rows that can be chosen now."""
+    cast("forms.ModelChoiceField[Any]", form.fields[name]).queryset = rows
 
 
 class DeedForm(forms.Form):

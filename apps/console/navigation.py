@@ -57,7 +57,7 @@ def account(request: HttpRequest) -> list[dict[str, Any]]:
     return [{"title": _("Change password"), "link": reverse_lazy("console:own_password")}]
 
 
-def environment(request: HttpRequest) -> tuple[str, str] | None:
+def environment(request: HttpRequest) -> tuple[Any, str] | None:
     """A label on top of every page, so that nobody takes production for a test."""
     name = getattr(settings, "PROFILE", "")
     return {"development": (_("Development"), "info"), "test": (_("Test"), "warning")}.get(str(name))

@@ -28,7 +28,8 @@ def is_operator(request: HttpRequest) -> bool:
 
 def actor_of(request: HttpRequest) -> Actor:
     """The operator as the ledger names them."""
-    return request.identity.actor
+    actor: Actor = request.identity.actor  # type: ignore[attr-defined]
+    return actor
 
 
 def sees_everything(request: HttpRequest) -> bool:

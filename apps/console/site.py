@@ -8,7 +8,8 @@ from csp.decorators import csp_update
 from django.contrib import auth
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
@@ -40,29 +41,31 @@ class ConsoleSite(UnfoldAdminSite):
         return is_operator(request)
 
     def admin_view(
-        self, view: Callable[..., HttpResponse], cacheable: bool = False
-    ) -> Callable[..., HttpResponse]:
+        self, view: Callable[..., HttpResponseBase], cacheable: bool = False
+    ) -> Callable[..., HttpResponseBase]:
         """Guard a page, show refusals of services as pages, and let the theme's scripts run."""
         return csp_update(SCRIPTS)(super().admin_view(self.refusing(view), cacheable))
 
-    def refusing(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def refusing(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         """Turn a refusal that nobody caught into a page with its status, its sentence and its cure."""
 
         @wraps(view)
-        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
                 with transaction.atomic():
                     return view(request, *args, **kwargs)
             except Problem as problem:
                 return self.refusal(request, problem)
             except Http404:
-                return self.refusal(request, NotFound(_("There is no such page."), code="RESOURCE_NOT_FOUND"))
+                return self.refusal(
+                    request, NotFound(str(_("There is no such page.")), code="RESOURCE_NOT_FOUND")
+                )
             except PermissionDenied as error:
-                return self.refusal(request, Forbidden(str(error) or _("You may not do this.")))
+                return self.refusal(request, Forbidden(str(error) or str(_("You may not do this."))))
 
         return shown
 
-    def refusal(self, request: HttpRequest, problem: Problem) -> HttpResponse:
+    def refusal(self, request: HttpRequest, problem: Problem) -> HttpResponseBase:
         """The page of a refusal; one for what is absent and what may not be seen."""
         crumbs = [(_("Console"), reverse("console:index"))]
         context = {**self.each_context(request), "problem": problem, "crumbs": crumbs}
@@ -94,22 +97,22 @@ class ConsoleSite(UnfoldAdminSite):
         }
 
     @method_decorator(never_cache)
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """The dashboard."""
         return Dashboard.as_view(site=self)(request)
 
-    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """What the palette finds: pages, and the tenants, hosts and people this operator may see."""
         return palette(self, request)
 
     @method_decorator(never_cache)
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """The sign-in of operators; whoever is one already goes on."""
         if request.method == "GET" and self.has_permission(request):
             return HttpResponseRedirect(reverse("console:index"))
         return csp_update(SCRIPTS)(SignIn.as_view(site=self))(request)
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """End the session and go back to the sign-in."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
@@ -118,13 +121,13 @@ class ConsoleSite(UnfoldAdminSite):
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         """Django's form would write past the service; ours does not."""
         return HttpResponseRedirect(reverse("console:own_password"))
 
     def app_index(
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         """There are no pages per application: the navigation goes by meaning."""
         return HttpResponseRedirect(reverse("console:index"))
 

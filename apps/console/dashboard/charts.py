@@ -152,7 +152,7 @@ def _tenant_entries(refs: list[TenantRef], span: Range) -> list[int]:
     place = {start: index for index, start in enumerate(starts)}
     total = [0] * len(starts)
     for ref in refs:
-        with tenant_scope(ref), connections["default"].raw_cursor() as cursor:
+        with tenant_scope(ref), connections["default"].raw_cursor() as cursor:  # type: ignore[attr-defined]
             statement = IN_BINS.format(sql.Identifier(ref.schema, "audit_entry"))
             for start, count in cursor.execute(statement, [span.step, EPOCH, starts[0]]).fetchall():
                 if start in place:

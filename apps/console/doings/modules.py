@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
-from apps.console.deeds import Deed, DeedForm, Outcome
+from apps.console.deeds import Deed, DeedForm, Outcome, offer
 from apps.console.doings.tenant_moves import job_url
 from apps.console.installed import installed_in
 from apps.core.actor import Actor
@@ -43,7 +43,7 @@ class InstallForm(DeedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["module"].choices = uninstalled(self.row)
+        offer(self, "module", uninstalled(self.row))
 
 
 class OnModules(Deed):
@@ -92,7 +92,7 @@ class UpgradeForm(DeedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["module"].choices = upgradable(self.row)
+        offer(self, "module", upgradable(self.row))
 
 
 class UpgradeModule(OnModules):
@@ -132,9 +132,7 @@ class UninstallForm(DeedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["module"].choices = [
-            (row.module, f"{row.name} {row.version}") for row in installed_in(self.row)
-        ]
+        offer(self, "module", [(row.module, f"{row.name} {row.version}") for row in installed_in(self.row)])
 
 
 class UninstallModule(OnModules):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from guardian.shortcuts import get_objects_for_user
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from apps.console.deeds import Deed, DeedForm, Outcome, TypedNameForm
+from apps.console.deeds import Deed, DeedForm, Outcome, TypedNameForm, rows_for
 from apps.core import context
 from apps.core.actor import Actor
 from apps.identity.models import Membership, Session, User
@@ -189,7 +189,7 @@ class TenantForm(DeedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["tenant"].queryset = self.rows()
+        rows_for(self, "tenant", self.rows())
 
 
 class GrantedForm(TenantForm):

@@ -98,7 +98,7 @@ class EditPlan(Deed):
         )
         return (text % {"n": count},)
 
-    def perform(self, *, row: Plan, form: QuotaForm, by: Actor) -> Outcome:
+    def perform(self, *, row: Plan, form: Any, by: Actor) -> Outcome:
         """Save it."""
         form.save(code=row.code, by=by)
         return Outcome(_("The plan is saved."))

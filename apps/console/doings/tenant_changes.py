@@ -16,11 +16,10 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from apps.console.deeds import Deed, DeedForm, Outcome
+from apps.console.deeds import Deed, DeedForm, Outcome, offer
 from apps.console.doings.tenant_moves import job_url
 from apps.core import queue
 from apps.core.actor import Actor
-from apps.identity.models import User
 from apps.tenants import branding, hosts, plans
 from apps.tenants.models import Plan, Tenant
 from apps.tenants.states import State
@@ -67,9 +66,9 @@ class SettingsForm(DeedForm):
 
     def __init__(self, *args: Any, row: Tenant, **kwargs: Any) -> None:
         super().__init__(*args, row=row, **kwargs)
-        self.fields["locale"].choices = settings.LANGUAGES
-        self.fields["time_zone"].choices = zones()
-        self.fields["currency"].choices = currencies(row.currency)
+        offer(self, "locale", settings.LANGUAGES)
+        offer(self, "time_zone", zones())
+        offer(self, "currency", currencies(row.currency))
         self.initial = {name: getattr(row, name) for name in self.fields}
 
 
@@ -101,7 +100,7 @@ class PlanForm(DeedForm):
 
     def __init__(self, *args: Any, row: Tenant, **kwargs: Any) -> None:
         super().__init__(*args, row=row, **kwargs)
-        self.fields["plan"].choices = [(plan.code, plan.name) for plan in Plan.objects.all()]
+        offer(self, "plan", [(plan.code, plan.name) for plan in Plan.objects.all()])
         self.initial = {"plan": row.plan_id}
 
 
@@ -198,20 +197,6 @@ class Export(Deed):
             "tenants.export", tenant=None, args={"tenant_id": str(row.pk)}, title=title, by=by
         )
         return Outcome(_("%(name)s is being exported.") % {"name": row.name}, job_url(job))
-
-
-class GrantForm(DeedForm):
-    """Which operator."""
-
-    operator = forms.ModelChoiceField(
-        label=gettext_lazy("Operator"), queryset=User.objects.none(), widget=UnfoldAdminSelectWidget
-    )
-
-    def __init__(self, *args: Any, row: Tenant, **kwargs: Any) -> None:
-        super().__init__(*args, row=row, **kwargs)
-        self.fields["operator"].queryset = User.objects.filter(
-            is_staff=True, is_superuser=False, is_active=True
-        )
 
 
 class MakeHostPrimary(Deed):

@@ -129,7 +129,7 @@ class Restore(Move):
 class TypedNameWithReason(TypedNameForm, ReasonForm):
     """Why, and the name."""
 
-    field_order: ClassVar[list[str]] = ["reason", "typed"]
+    field_order = ("reason", "typed")
 
 
 class Delete(Move):

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView
@@ -99,7 +100,7 @@ class ChoosePassword(GatePage):
     lead = _("Eight characters at least; a sentence is better. All your sessions end.")
     button = _("Change password")
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Send a dead link back to the page that makes new ones."""
         try:
             confirmations.read_reset(kwargs["token"])

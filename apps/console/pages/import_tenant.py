@@ -19,6 +19,8 @@ from apps.tenants.models import SLUG
 class ImportForm(forms.Form):
     """The archive, and what the tenant is called here."""
 
+    wide = frozenset({"archive", "trusted"})
+
     archive = forms.FileField(label=gettext_lazy("Archive"), widget=UnfoldAdminFileFieldWidget)
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -48,8 +50,6 @@ class ImportForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["host"].help_text = _("Empty: address.%(domain)s") % {"domain": settings.TENANT_DOMAIN}
-        self.fields["archive"].wide = True
-        self.fields["trusted"].wide = True
 
 
 class ImportTenant(FormPage):

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.audit import ledger, queries
 from apps.audit.types import LedgerEntry, Page, Verdict
+from apps.console.deeds import offer
 from apps.console.operator import actor_of, sees_everything, tenants_of
 from apps.console.pages.page import ConsolePage
 from apps.console.privacy import entry_is_open
@@ -57,7 +58,7 @@ class LedgerFilter(forms.Form):
 
     def __init__(self, *args: Any, books: list[tuple[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["book"].choices = books
+        offer(self, "book", books)
 
     def filters(self) -> queries.Filters:
         """The question for the ledger; days are whole days in the operator's zone."""

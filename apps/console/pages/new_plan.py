@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,7 +24,7 @@ class NewPlan(FormPage):
     def trail(self) -> list[tuple[Any, str]]:
         return [(_("plans"), reverse("console:tenants_plan_changelist"))]
 
-    def perform(self, *, form: forms.Form, by: Actor) -> Outcome:
+    def perform(self, *, form: Any, by: Actor) -> Outcome:
         """Save it."""
         plan = form.save(code=form.cleaned_data["code"], by=by)
         return Outcome(

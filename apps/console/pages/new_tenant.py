@@ -15,7 +15,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from apps.console.deeds import Outcome
+from apps.console.deeds import Outcome, offer
 from apps.console.doings.tenant_changes import currencies, zones
 from apps.console.pages.form_page import FormPage
 from apps.core.actor import Actor
@@ -26,6 +26,8 @@ from apps.tenants.models import SLUG, Plan
 
 class NewTenantForm(forms.Form):
     """What a tenant is opened with."""
+
+    wide = frozenset({"modules"})
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -61,17 +63,15 @@ class NewTenantForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["modules"].choices = [
-            (each.module.code, each.module.name) for each in catalogue.available()
-        ]
-        self.fields["modules"].wide = True
-        if not self.fields["modules"].choices:
+        modules = [(each.module.code, each.module.name) for each in catalogue.available()]
+        offer(self, "modules", modules)
+        if not modules:
             self.fields["modules"].help_text = _("The catalogue of modules is empty.")
         plans = list(Plan.objects.all())
-        self.fields["plan"].choices = [(plan.code, plan.name) for plan in plans]
-        self.fields["locale"].choices = settings.LANGUAGES
-        self.fields["time_zone"].choices = zones()
-        self.fields["currency"].choices = currencies()
+        offer(self, "plan", [(plan.code, plan.name) for plan in plans])
+        offer(self, "locale", settings.LANGUAGES)
+        offer(self, "time_zone", zones())
+        offer(self, "currency", currencies())
         self.fields["slug"].help_text = _("Small letters, digits and hyphens. It never changes.")
         self.fields["host"].help_text = _("Empty: address.%(domain)s") % {"domain": settings.TENANT_DOMAIN}
         default = next((plan.code for plan in plans if plan.is_default), None)

@@ -53,6 +53,6 @@ class OwnPassword(FormPage):
     def perform(self, *, form: forms.Form, by: Actor) -> Outcome:
         """Ask identity."""
         values = form.cleaned_data
-        keep = self.request.identity.credential_id
+        keep = self.request.identity.credential_id  # type: ignore[attr-defined]
         accounts.change_password(by=by, current=values["current"], new=values["new"], session_id=keep)
         return Outcome(_("Your password is changed."), reverse("console:index"))

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.generic import TemplateView, View
-from unfold.sites import UnfoldAdminSite
+from django.views.generic import TemplateView
 
 from apps.console.operator import sees_everything
 
@@ -19,18 +19,18 @@ class Page:
 
     route: str
     name: str
-    view: type[View]
+    view: type[Any]
 
 
 class ConsolePage(TemplateView):
     """A page with the console's frame; superuser pages refuse operators of single tenants with a reason."""
 
-    site: UnfoldAdminSite | None = None
+    site: Any = None
     title: ClassVar[Any] = ""
     subtitle: ClassVar[Any] = ""
     superuser_only: ClassVar[bool] = False
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Check the operator's reach before anything is read."""
         if self.superuser_only and not sees_everything(request):
             raise PermissionDenied(_("This page shows the whole platform. Ask a superuser for it."))

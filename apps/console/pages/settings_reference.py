@@ -33,7 +33,7 @@ def row(item: Declaration) -> dict[str, Any]:
     """One setting for the page; a secret says only whether it is set."""
     value = getattr(settings, "ENV", {}).get(item.key, item.default)
     if item.secret:
-        shown = _("set") if value else _("not set")
+        shown: Any = _("set") if value else _("not set")
     else:
         shown = ", ".join(map(str, value)) if isinstance(value, list) else value
     return {

@@ -8,7 +8,6 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView
-from unfold.sites import UnfoldAdminSite
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget
 
 from apps.core.errors import Problem
@@ -35,7 +34,7 @@ class SignIn(RedirectURLMixin, FormView):
 
     template_name = "console/login.html"
     form_class = SignInForm
-    site: UnfoldAdminSite | None = None
+    site: Any = None
 
     def get_default_redirect_url(self) -> str:
         """The dashboard."""

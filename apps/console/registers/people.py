@@ -50,7 +50,7 @@ class PersonRegister(Register):
         return in_list(badge) if badge else _("member")
 
     @display(description=gettext_lazy("Tenants"), ordering="place_count")
-    def places(self, row: User) -> int:
+    def places(self, row: Any) -> Any:
         return row.place_count
 
     def target(self, row: User) -> str:

@@ -39,7 +39,7 @@ class PlanRegister(Register):
         return " · ".join(named) or _("none")
 
     @display(description=gettext_lazy("Tenants"), ordering="users")
-    def tenants(self, row: Plan) -> int:
+    def tenants(self, row: Any) -> Any:
         return row.users
 
     @display(description=gettext_lazy("For new tenants"), boolean=True)

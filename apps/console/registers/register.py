@@ -94,26 +94,26 @@ class Register(ModelAdmin):
 
     # --- the page of one row
 
-    def heading(self, row: Model) -> str:
+    def heading(self, row: Any) -> str:
         """The name of the row."""
         return str(row)
 
-    def badge(self, row: Model) -> Badge | None:
+    def badge(self, row: Any) -> Badge | None:
         """Its state."""
         return None
 
-    def panels(self, request: HttpRequest, row: Model) -> Sequence[Panel]:
+    def panels(self, request: HttpRequest, row: Any) -> Sequence[Panel]:
         """What the page shows, in order."""
         return ()
 
-    def more(self, request: HttpRequest, row: Model) -> Sequence[Link]:
+    def more(self, request: HttpRequest, row: Any) -> Sequence[Link]:
         """Quiet links beside the heading: the row's versions and its entries in the ledger."""
         name = f"console:{self.opts.app_label}_{self.opts.model_name}_history"
         versions = [Link(_("Versions"), reverse(name, args=[row.pk]))] if keeps_versions(row) else []
         url = self.entries_url(request, row)
         return [*versions, Link(_("Ledger entries"), url)] if url else versions
 
-    def context(self, request: HttpRequest, row: Model) -> dict[str, Any]:
+    def context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Further values for the template."""
         return {}
 
@@ -150,29 +150,29 @@ class Register(ModelAdmin):
         context |= {"title": _("Versions"), "panels": [versions_panel(row)], "subtitle": self.heading(row)}
         return TemplateResponse(request, self.record_template_plain, context)
 
-    def target(self, row: Model) -> str:
+    def target(self, row: Any) -> str:
         """The row as ledger entries name it."""
         return f"{self.opts.model_name}:{row.pk}"
 
-    def book(self, row: Model) -> str:
+    def book(self, row: Any) -> str:
         """The ledger that holds the row's entries: the platform's, or the slug of a tenant."""
         return PLATFORM
 
-    def entries_url(self, request: HttpRequest, row: Model) -> str:
+    def entries_url(self, request: HttpRequest, row: Any) -> str:
         """The ledger's entries about the row; empty where the operator may not open that ledger."""
         book = self.book(row)
         if book == PLATFORM and not sees_everything(request):
             return ""
         return ledger_url(target=self.target(row), book=book)
 
-    def row(self, request: HttpRequest, object_id: str) -> Model:
+    def row(self, request: HttpRequest, object_id: str) -> Any:
         """The row among those the operator may see; what they may not see does not exist."""
         row = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404(_("There is no such row."))
         return row
 
-    def frame(self, request: HttpRequest, row: Model) -> dict[str, Any]:
+    def frame(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """The console's frame with breadcrumbs."""
         changelist = reverse(f"console:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return {
@@ -187,17 +187,17 @@ class Register(ModelAdmin):
             "here": self.here(row),
         }
 
-    def here(self, row: Model) -> str:
+    def here(self, row: Any) -> str:
         """The address of the row's page."""
         return reverse(f"console:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
 
     # --- deeds
 
-    def allowed(self, request: HttpRequest, deed: Deed, row: Model) -> bool:
+    def allowed(self, request: HttpRequest, deed: Deed, row: Any) -> bool:
         """Whether the operator gets the button at all."""
         return (not deed.superuser_only or sees_everything(request)) and deed.offered(row)
 
-    def buttons(self, request: HttpRequest, row: Model) -> list[dict[str, Any]]:
+    def buttons(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
         """The deeds of the row as links to their confirmations."""
         return [
             {
@@ -212,7 +212,7 @@ class Register(ModelAdmin):
             if self.allowed(request, deed, row)
         ]
 
-    def deed_url(self, row: Model, deed: Deed) -> str:
+    def deed_url(self, row: Any, deed: Deed) -> str:
         """The address of a deed's confirmation."""
         return reverse(f"console:{self.opts.app_label}_{self.opts.model_name}_deed", args=[row.pk, deed.name])
 
@@ -247,7 +247,7 @@ class Register(ModelAdmin):
         status = 409 if refusal else 200
         return TemplateResponse(request, "console/confirm.html", context, status=status)
 
-    def attempt(self, request: HttpRequest, deed: Deed, row: Model, form: DeedForm) -> Outcome | None:
+    def attempt(self, request: HttpRequest, deed: Deed, row: Any, form: DeedForm) -> Outcome | None:
         """Do it; a refusal of the service becomes an error of the form and leaves nothing behind."""
         try:
             with transaction.atomic():
@@ -259,7 +259,7 @@ class Register(ModelAdmin):
                     form.add_error(field.field, field.message)
             return None
 
-    def answer(self, request: HttpRequest, row: Model, outcome: Outcome) -> HttpResponse:
+    def answer(self, request: HttpRequest, row: Any, outcome: Outcome) -> HttpResponse:
         """Go on to the next page; a secret is shown once, on a page that nobody can come back to."""
         here = outcome.url or self.here(row)
         if outcome.secret is None:
