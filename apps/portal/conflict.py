@@ -50,7 +50,7 @@ def conflict_page(
     differences = [
         Difference(
             name=name,
-            label=definition.field_label(name, show.locale()),
+            label=show.label(definition, name),
             theirs=show.cell(current.get(name), definition.fields[name], definition, names),
             mine=_shown(values[name], name, definition, names),
             both=now.get(name, "") != original.get(name, ""),

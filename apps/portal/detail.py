@@ -63,7 +63,7 @@ def sections(
     for group, fields in definition.sections():
         values = [
             Value(
-                definition.field_label(f.name, locale),
+                show.label(definition, f.name),
                 show.cell(record.get(f.name), f, definition, names),
                 kind_of(f).cell in WIDE_CELLS,
                 definition.field_description(f.name, locale),

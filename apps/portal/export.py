@@ -49,7 +49,7 @@ def response(definition: ObjectDef, address: ListAddress, form: str, *, by: Acto
 
 def heads(definition: ObjectDef, address: ListAddress) -> list[str]:
     """Return the headings in the reader's language."""
-    return [definition.field_label(name, show.locale()) for name in address.columns]
+    return [show.label(definition, name) for name in address.columns]
 
 
 def rows(definition: ObjectDef, address: ListAddress, *, by: Actor) -> Iterator[list[Any]]:

@@ -129,7 +129,7 @@ def _input(
     title = names.records.get((f.reference, value), "") if f.reference else ""
     return Input(
         name=f.name,
-        label=definition.field_label(f.name, locale),
+        label=show.label(definition, f.name),
         widget=kind.widget,
         value=value,
         title=title,

@@ -70,6 +70,13 @@ def locale() -> str:
     return translation.get_language() or "en"
 
 
+def label(definition: ObjectDef, name: str) -> str:
+    """Return a field's label in the reader's language; the system's own fields are translated by the portal."""
+    if name not in definition.fields and name in definition.all_fields:
+        return _(definition.all_fields[name].label)
+    return definition.field_label(name, locale())
+
+
 def number(value: Any) -> str:
     """Return a number with the reader's separators, no digit added or lost."""
     amount = value if isinstance(value, Decimal) else Decimal(str(value))

@@ -67,7 +67,7 @@ def _changes(
         return []
     return [
         Change(
-            definition.field_label(change.field, show.locale()),
+            show.label(definition, change.field),
             _side(change.before, change.field, definition, names),
             _side(change.after, change.field, definition, names),
         )

@@ -79,7 +79,7 @@ class Builder:
     ) -> None:
         self._definition, self._members = definition, list(members)
         names = [name for name in choices(definition, readable) if offered(definition.all_fields[name])]
-        self._fields = [Named(name, definition.field_label(name, show.locale())) for name in names]
+        self._fields = [Named(name, show.label(definition, name)) for name in names]
 
     def row(self, group: int, name: str = "", code: str = "", value: str = "") -> Row:
         """Return one line; an operator that the field does not offer becomes its first."""

@@ -84,7 +84,7 @@ def columns(address: ListAddress, definition: ObjectDef) -> list[Column]:
         direction = ("descending" if order[name] else "ascending") if name in order else ""
         down = not order[name] if name in order else kind.cell in ("datetime", "date")
         href = address.query(sort=((name, down),)) if field.sortable and kind.sortable else ""
-        label = definition.field_label(name, show.locale())
+        label = show.label(definition, name)
         found.append(Column(name, label, kind.cell in show.NUMERIC_CELLS, direction, href))
     return found
 
@@ -94,7 +94,7 @@ def rows(
 ) -> list[Row]:
     """Return the records as the table shows them; the title leads to the record, or the first column does."""
     titled = definition.name_field if definition.name_field in address.columns else address.columns[0]
-    labels = {name: definition.field_label(name, show.locale()) for name in address.columns}
+    labels = {name: show.label(definition, name) for name in address.columns}
     made = []
     for record in found:
         title = str(record.get(definition.name_field) or _("Untitled"))
@@ -126,7 +126,7 @@ def chips(address: ListAddress, definition: ObjectDef, names: show.Names) -> lis
         field = definition.all_fields[condition.field]
         made.append(
             Chip(
-                field=definition.field_label(condition.field, show.locale()),
+                field=show.label(definition, condition.field),
                 operator=OPERATORS[condition.operator].label,
                 value=chip_value(field, definition, condition, names),
                 remove_href=address.query(conditions=left),
@@ -143,7 +143,7 @@ def column_choices(
     """Return the fields of the column chooser: those shown in their order, then the others."""
     rest = [name for name in choices(definition, readable) if name not in address.columns]
     return [
-        {"name": name, "label": definition.field_label(name, show.locale()), "shown": name in address.columns}
+        {"name": name, "label": show.label(definition, name), "shown": name in address.columns}
         for name in (*address.columns, *rest)
     ]
 

@@ -90,7 +90,7 @@ def _question(
         "more": max(0, len(ids) - SHOWN),
         "back": request.POST.get("back", ""),
         "members": records.members() if action == "owner" else {},
-        "fields": [(f.name, definition.field_label(f.name, locale)) for f in fields],
+        "fields": [(f.name, show.label(definition, f.name)) for f in fields],
         "field": chosen,
         "inputs": inputs,
     }

@@ -69,7 +69,7 @@ def _system(definition: ObjectDef, record: Mapping[str, Any], names: show.Names)
     wanted = ("owner_id", "created_at", "created_by", "updated_at", "updated_by")
     return [
         {
-            "label": definition.field_label(name, show.locale()),
+            "label": show.label(definition, name),
             "html": show.cell(record[name], definition.all_fields[name], definition, names),
         }
         for name in wanted
