@@ -4,11 +4,10 @@ import os
 
 from celery import Celery
 
-from apps.api.schedule import BEAT as API_BEAT
 from apps.events.schedule import BEAT
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 app = Celery("aibos")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.beat_schedule = BEAT | API_BEAT
+app.conf.beat_schedule = BEAT
 app.autodiscover_tasks()

@@ -8,3 +8,9 @@ class ApiConfig(AppConfig):
     label = "api"
     placement = "public"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.api import idempotency  # noqa: PLC0415 - needs the models
+        from apps.core.chores import Chore, chores  # noqa: PLC0415
+
+        chores.register("api.old_answers", Chore("Remove old idempotent answers", 900, idempotency.sweep))

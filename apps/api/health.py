@@ -1,6 +1,7 @@
 """Is this process alive, may it serve, and what exactly is wrong (operators only)."""
 
 import time
+from hmac import compare_digest
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from apps.api.call import Call
 from apps.api.contract import OBJECT, describe, shape
 from apps.api.discovery import OpenDoor, moment, product_version
 from apps.api.door import NONE, Door
-from apps.core import health
+from apps.core import health, metrics
 from apps.core.errors import NotFound, PermissionDenied
 from apps.tenants.middleware import hosts
 
@@ -42,6 +43,17 @@ class ReadyDoor(OpenDoor):
         body = {"status": "ok" if ready else "failed"}
         failed = sorted(name for name, found in findings.items() if found.status == "failed")
         return answers.send(body | ({"failed": failed} if failed else {}), status=200 if ready else 503)
+
+
+class MetricsDoor(OpenDoor):
+    """`GET /metrics`: the figures of every check for Prometheus; needs METRICS_TOKEN as bearer, absent without one."""
+
+    def get(self, call: Call) -> HttpResponse:
+        """Answer in Prometheus' text format."""
+        wanted, given = settings.METRICS_TOKEN, call.header("Authorization") or ""
+        if not wanted or not compare_digest(given.encode(), f"Bearer {wanted}".encode()):
+            raise NotFound("There is no such endpoint.", code="ENDPOINT_NOT_FOUND")
+        return HttpResponse(metrics.render(), content_type=metrics.CONTENT_TYPE)
 
 
 class DiagnosisDoor(Door):

@@ -35,6 +35,7 @@ urlpatterns = [
     path("healthz", health.AliveDoor.as_view(), name="healthz"),
     path("healthz/host", health.ServedHostDoor.as_view()),
     path("readyz", health.ReadyDoor.as_view(), name="readyz"),
+    path("metrics", health.MetricsDoor.as_view(), name="metrics"),
     path("diagz", health.DiagnosisDoor.as_view(), name="diagz"),
     path(V1, discovery.DiscoveryDoor.as_view()),
     path(f"{V1}/discovery", discovery.DiscoveryDoor.as_view(), name="discovery"),

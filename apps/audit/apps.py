@@ -13,3 +13,6 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("apps.audit.health")
+        chores = import_module("apps.core.chores")
+        verify = import_module("apps.audit.verify").verify_nightly
+        chores.chores.register("audit.verify", chores.Chore("Verify every ledger", 86_400, verify))

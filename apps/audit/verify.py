@@ -32,6 +32,10 @@ EXISTS = sql.SQL("SELECT min(seq) FROM {entry}")
 Row = tuple[int, bytes, bytes, bytes, UUID, str, str | None, str, dt.datetime]
 
 
+class LedgerTampered(RuntimeError):
+    """A ledger does not hold: somebody changed it outside the product."""
+
+
 def verify(tenant: TenantRef | None) -> Verdict:
     """Recompute the ledger of `tenant` (None: the platform's), entry by entry, in constant memory.
 
@@ -68,6 +72,15 @@ def verify_all() -> Iterator[Verdict]:
         refs = directory.every()
     for ref in refs:
         yield verify(ref)
+
+
+def verify_nightly() -> str:
+    """Verify every ledger; raise `LedgerTampered` when one does not hold, so that its job fails for all to see."""
+    verdicts = list(verify_all())
+    bad = [f"{item.ledger}: {item.bad}" for item in verdicts if item.bad]
+    if bad:
+        raise LedgerTampered("; ".join(bad))
+    return f"{len(verdicts)} ledgers, {sum(item.entries for item in verdicts)} entries"
 
 
 def _stream(cursor: Any, entry: sql.Identifier, until: int) -> Iterator[Row]:

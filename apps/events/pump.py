@@ -1,4 +1,4 @@
-"""The pump: sequencer, relay and sweeper in one process, a thread and a connection each."""
+"""The pump: sequencer, relay, sweeper and the clock of chores in one process, a thread and a connection each."""
 
 import logging
 import threading
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.db import connections
 
 from apps.audit.sequencer import Sequencer
+from apps.events.chores import call_forever
 from apps.events.relay import Relay
 from apps.events.sweeper import sweep_forever
 
@@ -17,11 +18,12 @@ RESTART = 1.0
 
 
 def run(stop: threading.Event) -> None:
-    """Run all three until `stop` is set; one that dies is started again and says so."""
+    """Run all of them until `stop` is set; one that dies is started again and says so."""
     loops: dict[str, Callable[[threading.Event], None]] = {
         "sequencer": Sequencer().run_forever,
         "relay": Relay().run_forever,
         "sweeper": sweep_forever,
+        "chores": call_forever,
     }
     threads = [
         threading.Thread(target=_keep, args=(name, loop, stop), name=name, daemon=True)

@@ -19,3 +19,9 @@ class IdentityConfig(AppConfig):
         from apps.tenants.archiving import parts  # noqa: PLC0415
 
         parts.register("people", PART)
+        from apps.core.chores import Chore, chores  # noqa: PLC0415
+        from apps.identity.session_store import SessionStore  # noqa: PLC0415
+
+        chores.register(
+            "identity.old_sessions", Chore("Remove old sessions", 86_400, SessionStore.clear_expired)
+        )

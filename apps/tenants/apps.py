@@ -9,6 +9,11 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.audit.directory import Directory, directories  # noqa: PLC0415 - models must be loaded
+        from apps.core.chores import Chore, chores  # noqa: PLC0415
         from apps.tenants import archiving, importing, provision, queries  # noqa: F401, PLC0415 - register tasks
+        from apps.tenants.removal import remove_due  # noqa: PLC0415
 
+        chores.register(
+            "tenants.remove_due", Chore("Remove tenants whose grace period is over", 3600, remove_due)
+        )
         directories.register("tenants", Directory(find=queries.ref_of, every=queries.refs))

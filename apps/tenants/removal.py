@@ -9,7 +9,7 @@ from psycopg import sql
 
 from apps.audit import ledger
 from apps.audit.erasure import close_ledger
-from apps.core.actor import Actor
+from apps.core.actor import SYSTEM, Actor
 from apps.core.clock import bump
 from apps.core.db.here import here
 from apps.core.db.owner import owner_session
@@ -36,7 +36,7 @@ AND a.attname = 'tenant_id' AND NOT a.attisdropped
 """
 
 
-def remove_due(*, by: Actor) -> list[str]:
+def remove_due(*, by: Actor = SYSTEM) -> list[str]:
     """Remove every tenant whose grace period is over; return their slugs. Outside any scope."""
     with platform_scope("removal of deleted tenants"):
         due = list(Tenant.objects.filter(state=State.DELETED, delete_after__lte=timezone.now()))
