@@ -93,7 +93,9 @@ class WellKnownDoor(OpenDoor):
     """`GET /.well-known/objectstack`: the same document in the envelope that clients expect there."""
 
     @describe(
-        "The discovery document in an envelope", answer=shape(success={"const": True}, data=ref("Discovery"))
+        "The discovery document in an envelope",
+        answer=shape(success={"const": True}, data=ref("Discovery")),
+        tag="discovery",
     )
     def get(self, call: Call) -> HttpResponse:
         return answers.success(document())

@@ -41,19 +41,19 @@ def test_the_tenants_objects_stand_in_it_by_name(document, nobody):
 
 
 def test_the_fields_are_those_the_caller_may_see(document, sales):
-    fields = document["components"]["schemas"]["ApiLead"]["properties"]
+    fields = document["components"]["schemas"]["api_lead"]["properties"]
     assert {"id", "name", "secret", "amount"} <= set(fields)
     theirs = sales.get(WHERE)
-    assert "secret" not in theirs.json()["components"]["schemas"]["ApiLead"]["properties"]
-    assert "delete" not in str(theirs.json()["components"]["schemas"]["ApiLeadCreate"])
+    assert "secret" not in theirs.json()["components"]["schemas"]["api_lead"]["properties"]
+    assert "delete" not in str(theirs.json()["components"]["schemas"]["api_lead.create"])
 
 
 def test_required_and_bounds_are_told(document):
-    create = document["components"]["schemas"]["ApiLeadCreate"]
+    create = document["components"]["schemas"]["api_lead.create"]
     assert create["required"] == ["name"]
     assert create["properties"]["score"]["maximum"] == 100
     assert "fixed" not in create["properties"]
-    assert "required" not in document["components"]["schemas"]["ApiLeadUpdate"]
+    assert "required" not in document["components"]["schemas"]["api_lead.update"]
 
 
 def test_every_operation_tells_its_refusals(document):

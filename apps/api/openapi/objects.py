@@ -1,7 +1,7 @@
 """The tenant's objects as schemas and paths: what this caller may see and write, by name."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.api.contract import ref
@@ -85,34 +85,39 @@ def input_schema(obj: ObjectDef, access: Access, *, creating: bool) -> dict[str,
     return made | ({"required": needed} if creating and needed else {})
 
 
-def expand(document: dict[str, Any], objects: Iterable[ObjectDef], access: Access) -> dict[str, Any]:
+def expand(document: dict[str, Any], objects: Sequence[ObjectDef], access: Access) -> dict[str, Any]:
     """Return `document` with the generic data paths replaced by one set of paths per object."""
     made = copy.deepcopy(document)
     generic = {path: item for path, item in made["paths"].items() if path.startswith(GENERIC)}
     for path in generic:
         del made["paths"][path]
     for obj in objects:
-        name = "".join(word.capitalize() for word in obj.name.split("_"))
+        # A dot is in no object's name, and shared components begin with a capital: nothing collides.
         made["components"]["schemas"] |= {
-            name: record_schema(obj, access),
-            f"{name}Create": input_schema(obj, access, creating=True),
-            f"{name}Update": input_schema(obj, access, creating=False),
+            obj.name: record_schema(obj, access),
+            f"{obj.name}.create": input_schema(obj, access, creating=True),
+            f"{obj.name}.update": input_schema(obj, access, creating=False),
         }
         for path, item in generic.items():
             concrete = path.replace("{name}", obj.name, 1)
-            made["paths"][concrete] = _concrete(item, concrete, obj, name)
+            made["paths"][concrete] = _concrete(item, concrete, obj)
+    labels = dict.fromkeys(obj.label for obj in objects)
+    others = dict.fromkeys(
+        tag for item in made["paths"].values() for told in item.values() for tag in told["tags"]
+    )
+    made["tags"] = [{"name": label} for label in labels | others]
     return made
 
 
-def _concrete(item: Mapping[str, Any], path: str, obj: ObjectDef, name: str) -> dict[str, Any]:
+def _concrete(item: Mapping[str, Any], path: str, obj: ObjectDef) -> dict[str, Any]:
     made = copy.deepcopy(dict(item))
     for method, told in made.items():
         told["operationId"] = operation_id(path, method)
         told["tags"] = [obj.label]
         told["parameters"] = [p for p in told.get("parameters", []) if p["name"] != "name"]
-        _put_in(told, "Record", ref(name))
-        _put_in(told, "RecordCreate", ref(f"{name}Create"))
-        _put_in(told, "RecordUpdate", ref(f"{name}Update"))
+        _put_in(told, "Record", ref(obj.name))
+        _put_in(told, "RecordCreate", ref(f"{obj.name}.create"))
+        _put_in(told, "RecordUpdate", ref(f"{obj.name}.update"))
     return made
 
 
