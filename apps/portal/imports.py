@@ -72,6 +72,9 @@ SAID: Mapping[str, Promise] = {
     "reference_not_found": gettext_lazy("No record is found by this value."),
     "reference_ambiguous": gettext_lazy("Several records are found by this value."),
 }
+CLEARER = frozenset(
+    {"invalid_option", "reference_not_found", "reference_ambiguous"}
+)  # than what the engine says
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Count:
     """How many rows ended in one way."""
 
     label: str
-    number: int
+    number: str
     icon: str
     tone: str
 
@@ -278,7 +281,9 @@ def counts(run: ImportRun) -> list[Count]:
             ("failed", _("Failed"), "alert-circle", "red"),
         ]
     found = [(label, run.counts.get(key, 0), icon, tone) for key, label, icon, tone in kinds]
-    return [Count(label, number, icon, tone if number else "") for label, number, icon, tone in found]
+    return [
+        Count(label, show.number(number), icon, tone if number else "") for label, number, icon, tone in found
+    ]
 
 
 def faults(run: ImportRun, definition: ObjectDef, *, by: Actor, dry: bool) -> list[Fault]:
@@ -317,7 +322,7 @@ def sentence(item: Mapping[str, Any]) -> str:
     """Return what is wrong in the reader's language; the job that found it spoke nobody's."""
     known = SAID.get(item.get("code", ""))
     needs = {"options": item.get("options"), "constraint": item.get("constraint")}
-    if known is None or (show.locale() == "en" and not str(item.get("code", "")).startswith("reference")):
+    if known is None or (show.locale() == "en" and item["code"] not in CLEARER):
         return str(item.get("message", ""))
     if any(f"%({name})s" in str(known) and value is None for name, value in needs.items()):
         return str(item.get("message", ""))

@@ -84,7 +84,7 @@ def _start(request: HttpRequest, name: str, cap: Cap) -> HttpResponse:
         "problem": problem,
         "recent": imports.recent(definition, by=by),
         "limit": settings.MAX_UPLOAD_BYTES,
-        "most_rows": source.MAX_ROWS,
+        "most_rows": show.number(source.MAX_ROWS),
         "most_columns": source.MAX_COLUMNS,
     }
     return render(request, "portal/imports/start.html", context, status=problem.status if problem else 200)
