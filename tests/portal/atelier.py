@@ -1,11 +1,12 @@
 """A tenant of its own for the pages: the CRM with its demo records, and members with different rights."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from apps.core.actor import SYSTEM, Actor
@@ -35,6 +36,7 @@ class Atelier:
     ref: TenantRef
     host: str
     ids: dict[str, UUID]
+    cookies: dict[str, str] = field(default_factory=dict)
 
     def email(self, name: str) -> str:
         return f"{name}@{self.ref.slug}.test"
@@ -44,12 +46,21 @@ class Atelier:
         label, role, _sets = PEOPLE[name]
         return Actor("member", str(key), label, tenant_id=self.ref.id, user_id=key, role=role)
 
-    def client(self, name: str | None, **headers: Any) -> Client:
-        """Return a browser without scripts, signed in as a member or as nobody."""
+    def client(self, name: str | None, *, fresh: bool = False, **headers: Any) -> Client:
+        """Return a browser without scripts, signed in as a member or as nobody.
+
+        A member's session is used again, since signing in too often is refused; `fresh` opens another one.
+        """
         browser = Client(headers={"host": self.host, **headers})
-        if name is not None:
-            answer = browser.post("/sign-in", {"email": self.email(name), "password": PASSWORD})
-            assert answer.status_code == 302, answer.content.decode()[-2000:]
+        if name is None:
+            return browser
+        if not fresh and name in self.cookies:
+            browser.cookies[settings.SESSION_COOKIE_NAME] = self.cookies[name]
+            return browser
+        answer = browser.post("/sign-in", {"email": self.email(name), "password": PASSWORD})
+        assert answer.status_code == 302, answer.content.decode()[-2000:]
+        if not fresh:
+            self.cookies[name] = browser.cookies[settings.SESSION_COOKIE_NAME].value
         return browser
 
     def rows(self, name: str, source: dict[str, Any], by: str = "owner") -> list[dict[str, Any]]:

@@ -132,7 +132,8 @@ def test_the_visitor_chooses_a_language(atelier: Atelier) -> None:
 
 
 def test_sessions_are_listed_and_ended(atelier: Atelier) -> None:
-    one, two = atelier.client("sales"), atelier.client("sales", **{"user-agent": "Firefox/140 (Linux)"})
+    one, two = atelier.client("sales", fresh=True), atelier.client("sales", fresh=True, **{"user-agent": "Firefox/140 (Linux)"})
+    atelier.cookies.pop("sales", None)
     text = one.get("/profile/sessions").content.decode()
     assert "Firefox · Linux" in text and "this one" in text
     assert one.post("/profile/sessions").status_code == 302
@@ -141,7 +142,8 @@ def test_sessions_are_listed_and_ended(atelier: Atelier) -> None:
 
 
 def test_the_password_changes_with_the_old_one_only(atelier: Atelier) -> None:
-    client = atelier.client("nobody")
+    client = atelier.client("nobody", fresh=True)
+    atelier.cookies.pop("nobody", None)
     form = {"current": "wrong", "password": "another long phrase", "again": "another long phrase"}
     wrong = client.post("/profile/password", form)
     assert wrong.status_code == 400 and 'href="#f-current"' in wrong.content.decode()
