@@ -55,8 +55,8 @@ class Door(APIView):
     replays: ClassVar[bool] = True
     body_limit: ClassVar[int] = body.MAX_BYTES
     schema = DoorSchema()
-    authentication_classes: ClassVar[list[Any]] = []
-    permission_classes: ClassVar[list[Any]] = []
+    authentication_classes = ()
+    permission_classes = ()
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer one request; nothing that goes wrong leaves here as anything but the error body."""

@@ -8,6 +8,7 @@ advisory lock of the transaction. Refusals (4xx) have no effect and are not kept
 import datetime as dt
 import hashlib
 from collections.abc import Callable
+from uuid import UUID
 
 from django.db import connections
 from django.http import HttpResponse
@@ -62,7 +63,7 @@ def _fingerprint(call: Call) -> bytes:
     return hashlib.sha256(query + b"\0" + call.raw).digest()
 
 
-def _tenant_id(call: Call) -> object:
+def _tenant_id(call: Call) -> UUID:
     if call.tenant is None:
         raise Problem("INVALID_REQUEST", "Idempotency-Key needs a tenant.", status=400)
     return call.tenant.id

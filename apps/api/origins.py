@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 
 from apps.core.errors import PermissionDenied
@@ -24,6 +25,10 @@ class _TokenCheck(CsrfViewMiddleware):
         return reason
 
 
+def _no_view(_: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
 def check_cookie_use(request: HttpRequest) -> None:
     """Refuse a change made with a session cookie unless our own page sent it.
 
@@ -31,9 +36,9 @@ def check_cookie_use(request: HttpRequest) -> None:
     """
     if request.META.get("HTTP_ORIGIN") == f"{request.scheme}://{request.get_host()}":
         return
-    check = _TokenCheck(lambda _: HttpResponse())
+    check = _TokenCheck(_no_view)
     check.process_request(request)
-    if reason := check.process_view(request, None, (), {}):
+    if reason := check.process_view(request, _no_view, (), {}):
         raise PermissionDenied(
             f"This change came with a session cookie but not from our own page: {reason}",
             code="CSRF_FAILED",
@@ -46,12 +51,12 @@ def is_preflight(request: HttpRequest) -> bool:
     return request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
 
 
-def add_cors(request: HttpRequest, response: HttpResponse, *, methods: str) -> None:
+def add_cors(request: HttpRequest, response: HttpResponseBase, *, methods: str) -> None:
     """Name an allowed foreign origin in the answer; without `CORS_ORIGINS` nothing is added."""
     if not settings.CORS_ORIGINS:
         return
     response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "Origin"]))
-    origin = request.META.get("HTTP_ORIGIN")
+    origin = str(request.META.get("HTTP_ORIGIN", ""))
     if origin not in settings.CORS_ORIGINS:
         return
     response.headers["Access-Control-Allow-Origin"] = origin

@@ -37,7 +37,7 @@ def keys_only(body: dict[str, Any], *allowed: str) -> None:
         )
 
 
-def options_of(body: dict[str, Any]) -> dict[str, bool]:
+def options_of(body: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a batch as the service names them; unknown ones are refused."""
     raw = body.get("options")
     if raw is None:

@@ -62,8 +62,8 @@ class ObjectItemDoor(Door):
         mode = call.params.get("mode", "publish")
         if mode not in MODES:
             raise Invalid(f"mode is one of {', '.join(MODES)}.", code="INVALID_REQUEST")
-        if call.params.get("package"):
-            raise _module_owned(call.params["package"])
+        if package := call.params.get("package"):
+            raise _module_owned(str(package))
         body = given.definition(name, call.mapping())
         _check_version(call, name)
         obj = load_body(body)

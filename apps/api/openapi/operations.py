@@ -59,7 +59,7 @@ def operation_of(door: Any, told: Operation, path: str, method: str) -> dict[str
     if told.body is not None:
         content = {"application/json": {"schema": dict(told.body)}}
         made["requestBody"] = {"required": told.body_required, "content": content}
-    public = [{}] if door.public else []
+    public: list[dict[str, list[str]]] = [{}] if door.public else []
     made["security"] = [*public, {"bearer": []}, {"apiKey": []}] if door.identifies else [{}]
     return made
 
