@@ -48,6 +48,12 @@ class ReadyDoor(OpenDoor):
 class MetricsDoor(OpenDoor):
     """`GET /metrics`: the figures of every check for Prometheus; needs METRICS_TOKEN as bearer, absent without one."""
 
+    @describe(
+        "Figures for Prometheus; needs METRICS_TOKEN as bearer, absent without one",
+        answer={"type": "string"},
+        media=("text/plain",),
+        tag="health",
+    )
     def get(self, call: Call) -> HttpResponse:
         """Answer in Prometheus' text format."""
         wanted, given = settings.METRICS_TOKEN, call.header("Authorization") or ""
