@@ -158,14 +158,14 @@ def targets(definition: ObjectDef, access: Access) -> list[tuple[str, list[Targe
 
 
 def _ways(definition: ObjectDef, found: FieldDef, access: Access) -> list[Target]:
-    label = definition.field_label(found.name, show.locale()) or found.name
+    label = show.label(definition, found.name) or found.name
     if found.type == "user":
         keys = [("email", _("e-mail address")), ("id", _("id"))]
     elif other := catalog().find(found.reference or ""):
-        readable, locale = access.readable(other), show.locale()
+        readable = access.readable(other)
         names = [item.name for item in other.fields.values() if item.external_id] + [other.name_field]
         keys = [
-            (name, other.field_label(name, locale))
+            (name, show.label(other, name))
             for name in dict.fromkeys(names)
             if name in readable and "$in" in kind_of(other.all_fields[name]).operators
         ]
@@ -217,15 +217,13 @@ def key_choices(definition: ObjectDef, access: Access) -> list[Target]:
         and item.name in access.readable(definition)
     ]
     found.sort(key=lambda item: (not item.external_id, not item.unique, item.name != definition.name_field))
-    locale = show.locale()
-    return [Target(item.name, definition.field_label(item.name, locale)) for item in found]
+    return [Target(item.name, show.label(definition, item.name)) for item in found]
 
 
 def required(definition: ObjectDef, access: Access) -> list[Target]:
     """Return the fields without which no record can be created."""
-    locale = show.locale()
     return [
-        Target(item.name, definition.field_label(item.name, locale))
+        Target(item.name, show.label(definition, item.name))
         for item in importable(definition, access.editable(definition))
         if item.required and item.default_value is None
     ]
@@ -235,15 +233,14 @@ def refuse_nonsense(
     run: ImportRun, chosen: Mapping[str, str], mode: str, key: str, definition: ObjectDef
 ) -> None:
     """Raise `Invalid` in the reader's words for what the engine would refuse; fields are the inputs' names."""
-    locale, faults, taken = show.locale(), [], set()
+    faults, taken = [], set()
     ids = {name: f"c{index}" for index, name in enumerate(run.header)}
     for column, value in chosen.items():
         name = value.partition(BY)[0]
         target = definition.all_fields.get(name)
         if name in taken and target is not None and target.type not in JOINED:
-            said = _("Another column goes into “%(field)s” already.") % {
-                "field": definition.field_label(name, locale)
-            }
+            label = show.label(definition, name)
+            said = _("Another column goes into “%(field)s” already.") % {"field": label}
             faults.append(FieldError(ids[column], "invalid_value", said, column))
         taken.add(name)
     if not chosen:
@@ -292,11 +289,10 @@ def faults(run: ImportRun, definition: ObjectDef, *, by: Actor, dry: bool) -> li
     if not rows:
         return []
     cells = _cells(run, rows) if run.row_count <= CELLS_UP_TO else {}
-    locale = show.locale()
     return [
         Fault(
             row.number,
-            definition.field_label(item["field"], locale)
+            show.label(definition, item["field"])
             if item["field"] in definition.all_fields
             else item.get("label") or _("Record"),
             sentence(item),
