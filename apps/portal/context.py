@@ -11,10 +11,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import translation
 
+from apps.core.scope import scope_of
 from apps.portal import branding, preferences
 from apps.portal.marks import initials
 from apps.portal.models import Preference
 from apps.portal.navigation import Group, Item, groups
+from apps.tenants import queries
+from apps.tenants.queries import TenantSnapshot
 
 THEME_COOKIE = "aibos_theme"
 PRODUCT = "AI-BOS"
@@ -30,13 +33,21 @@ class BrandView:
     css_url: str
 
 
+def current(tenant: TenantSnapshot | None) -> TenantSnapshot | None:
+    """Return the tenant as it is now: the host's cached answer may be a second old, a saved brand must not be."""
+    scope = scope_of()
+    if tenant is None or scope is None or scope.tenant is None:
+        return tenant
+    return queries.snapshot(tenant.id) or tenant
+
+
 class PortalContext:
     """The frame of a page: brand, navigation, person, theme, language."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
         self._identity = getattr(request, "identity", None)
-        self._tenant = getattr(request, "tenant", None)
+        self._tenant = current(getattr(request, "tenant", None))
 
     @cached_property
     def brand(self) -> BrandView:

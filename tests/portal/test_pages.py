@@ -62,7 +62,7 @@ def test_no_permission_names_who_can_grant_it(atelier: Atelier) -> None:
     text = answer.content.decode()
     assert answer.status_code == 403
     assert "Adam Admin" in text and answer["X-Request-Id"] in text
-    assert "Leads" in text and "crm_lead" not in re.search(r'ab-state.*?</div>', text, re.DOTALL).group()
+    assert "Leads" in text and "crm_lead" not in re.search(r"ab-state.*?</div>", text, re.DOTALL).group()
 
 
 def test_a_foreign_and_an_absent_record_look_the_same(atelier: Atelier) -> None:

@@ -55,7 +55,7 @@ def test_the_history_tells_who_changed_what_from_which_to_which(atelier: Atelier
     values = {k.removeprefix("original."): v for k, v in form.items() if k.startswith("original.")}
     assert client.post(where + "/edit", values | form | {"rating": "hot"}).status_code == 302
     text = client.get(where).content.decode()
-    changes = re.search(r'ab-changes.*?</ul>', text, re.DOTALL).group()
+    changes = re.search(r"ab-changes.*?</ul>", text, re.DOTALL).group()
     assert "Rating" in changes and changes.index("Cold") < changes.index("Hot") and "Mia Manager" in text
 
 

@@ -8,12 +8,13 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from apps.core.errors import FieldError, Invalid, Problem
+from apps.core.errors import FieldError, Invalid, NotFound, Problem
 from apps.core.scope import current_tenant
 from apps.portal import branding, logos
 from apps.portal.views.frame import actor_of, page
 from apps.portal.views.settings.frame import access_of, base
 from apps.tenants.branding import change_settings
+from apps.tenants.queries import snapshot
 
 SWATCHES = ("#4152d4", "#0f766e", "#1d6fb8", "#7c3aed", "#b4325f", "#b45309", "#15803d", "#334155")
 
@@ -23,7 +24,9 @@ SWATCHES = ("#4152d4", "#0f766e", "#1d6fb8", "#7c3aed", "#b4325f", "#b45309", "#
 def brand(request: HttpRequest) -> HttpResponse:
     """Show and change the brand; says how a colour had to be changed to stay readable."""
     access_of(request).require_system("manage_settings")
-    tenant = request.tenant  # type: ignore[attr-defined]
+    tenant = snapshot(current_tenant().id)
+    if tenant is None:
+        raise NotFound(_("There is no page at this address."))
     color = tenant.brand_color or branding.DEFAULT
     context: dict[str, Any] = base(request, "brand") | {
         "name": tenant.name,
