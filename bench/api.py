@@ -7,6 +7,7 @@ Needs wrk, and DATABASE_ADMIN_URL of a local PostgreSQL (make bench starts one).
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import psycopg
 
 from bench import fill
 from bench.load import Shot, shoot
+from bench.servers import in_database
 
 ROOT = Path(__file__).resolve().parent.parent
 BODY = {
@@ -63,9 +65,16 @@ class Target:
         ]
         log = (ROOT / "var" / f"bench-{self.name}.log").open("wb")
         self.process = subprocess.Popen(
-            [*command, self.application], cwd=ROOT, env=os.environ | self.env, stdout=log, stderr=log
+            [*command, self.application],
+            cwd=ROOT,
+            env=os.environ | self.env,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         for _ in range(200):
+            if self.process.poll() is not None:
+                break
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=1)
                 return
@@ -102,23 +111,30 @@ def ids(url: str, table: str) -> tuple[str, ...]:
 
 
 def targets(admin: str, rows: int) -> list[Target]:
-    base = admin.rsplit("/", 1)[0]
     mine, theirs = fill.aibos(admin, rows), fill.peers(admin, rows)
-    leads = ids(f"{base}/aibos_bench", "t_bench.obj_bench_lead")
+    leads = ids(in_database(admin, "aibos_bench"), "t_bench.obj_bench_lead")
     plain, inside = (
         ids(theirs["BENCH_PEERS_URL"], "bench_lead"),
         ids(theirs["BENCH_PEERS_URL"], "bt.bench_lead"),
     )
     ask, wsgi = "status=open&ordering=-score&top=25", "bench.peers.wsgi:application"
+    first = 26000 + os.getpid() % 1000 * 4  # below the ephemeral ports, and not another run's
     made = [
-        Target("floor", 27001, "localhost", theirs | {"PEER": "floor"}, wsgi, "/leads", ask, ids=plain),
-        Target("drf", 27002, "localhost", theirs | {"PEER": "drf"}, wsgi, "/leads", ask, ids=plain),
+        Target("floor", first, "localhost", theirs | {"PEER": "floor"}, wsgi, "/leads", ask, ids=plain),
+        Target("drf", first + 1, "localhost", theirs | {"PEER": "drf"}, wsgi, "/leads", ask, ids=plain),
         Target(
-            "tenants", 27003, "bench.localhost", theirs | {"PEER": "tenants"}, wsgi, "/leads", ask, ids=inside
+            "tenants",
+            first + 2,
+            "bench.localhost",
+            theirs | {"PEER": "tenants"},
+            wsgi,
+            "/leads",
+            ask,
+            ids=inside,
         ),
         Target(
             "aibos",
-            27004,
+            first + 3,
             "bench.localhost",
             mine | {"DJANGO_SETTINGS_MODULE": "bench.settings"},
             "config.wsgi:application",
@@ -179,7 +195,7 @@ def main() -> None:
     finally:
         for target in under_test:
             if target.process:
-                target.process.kill()
+                os.killpg(target.process.pid, signal.SIGKILL)  # its workers outlive granian's own end
     report(shots)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 
 from apps.cli.launch.roles import prepare
+from bench.servers import in_database
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = """
@@ -68,7 +69,7 @@ def aibos(admin: str, rows: int) -> dict[str, str]:
     env |= {"RATE_LIMIT_USER": "100000000/m", "RATE_LIMIT_IP": "100000000/m"}
     manage(env, "migrate_all")
     user = manage(env, code=SETUP.format(publish=PUBLISH)).strip().splitlines()[-1]
-    with psycopg.connect(admin.rsplit("/", 1)[0] + "/aibos_bench", autocommit=True) as connection:
+    with psycopg.connect(in_database(admin, "aibos_bench"), autocommit=True) as connection:
         connection.execute(
             f"INSERT INTO t_bench.obj_bench_lead ({COLUMNS}, created_by, updated_by, version)"
             f" SELECT r.*, '{user}', '{user}', 1 FROM ("
@@ -84,7 +85,7 @@ def peers(admin: str, rows: int) -> dict[str, str]:
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS aibos_bench_peers WITH (FORCE)")
         connection.execute("CREATE DATABASE aibos_bench_peers")
-    env = {"BENCH_PEERS_URL": admin.rsplit("/", 1)[0] + "/aibos_bench_peers"}
+    env = {"BENCH_PEERS_URL": in_database(admin, "aibos_bench_peers")}
     env |= {"DJANGO_SETTINGS_MODULE": "bench.peers.settings"}
     fill = f"""
 import django; django.setup()

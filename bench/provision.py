@@ -13,6 +13,7 @@ import time
 import psycopg
 
 from apps.cli.launch import roles
+from bench.servers import in_database
 
 NAME = "aibos_bench_provision"
 
@@ -88,7 +89,7 @@ def by_migrations(schema: str) -> None:
 
 
 def tables(admin: str) -> int:
-    with psycopg.connect(admin.rsplit("/", 1)[0] + f"/{NAME}") as connection:
+    with psycopg.connect(in_database(admin, NAME)) as connection:
         return connection.execute(
             "SELECT max(n) FROM (SELECT count(*) n FROM pg_tables WHERE schemaname LIKE 't\\_%' GROUP BY schemaname) x"
         ).fetchone()[0]

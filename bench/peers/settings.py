@@ -1,7 +1,7 @@
 """Settings of the peers: PEER is floor, drf or tenants; BENCH_PEERS_URL their database."""
 
 import os
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 PEER = os.environ["PEER"]
 url = urlsplit(os.environ["BENCH_PEERS_URL"])
@@ -18,9 +18,9 @@ DATABASES = {
         "ENGINE": "django_tenants.postgresql_backend" if tenants else "django.db.backends.postgresql",
         "NAME": url.path[1:],
         "USER": url.username,
-        "PASSWORD": url.password or "",
-        "HOST": url.hostname,
-        "PORT": url.port,
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": parse_qs(url.query).get("host", [url.hostname])[0],
+        "PORT": url.port or parse_qs(url.query).get("port", [""])[0],
         "CONN_MAX_AGE": None,
         "OPTIONS": {"options": "-c TimeZone=UTC"},
     }
