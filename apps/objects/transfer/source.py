@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
@@ -41,7 +42,8 @@ def read(file_name: str, content: bytes) -> Table:
     readers = {"csv": _csv, "tsv": _csv, "txt": _csv, "xlsx": _xlsx, "json": _json}
     reader = readers.get(suffix)
     if reader is None:
-        raise refused(f"Files of type .{suffix} cannot be imported.", "Upload a CSV, XLSX or JSON file.")
+        message = _("Files of type .%(type)s cannot be imported.") % {"type": suffix}
+        raise refused(message, _("Upload a CSV, XLSX or JSON file."))
     lines = reader(content)
     header = _header(next(lines, []))
     rows = []
@@ -49,15 +51,15 @@ def read(file_name: str, content: bytes) -> Table:
         if not any(cell.strip() for cell in row):
             continue
         if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
-            raise refused(
-                f"Line {number} has {len(row)} cells, the header {len(header)}.",
-                "Check the quotes around texts.",
-            )
+            found = {"line": number, "cells": len(row), "columns": len(header)}
+            message = _("Line %(line)s has %(cells)s cells, the header %(columns)s.") % found
+            raise refused(message, _("Check the quotes around texts."))
         rows.append((row + [""] * len(header))[: len(header)])
         if len(rows) > MAX_ROWS:
-            raise refused(f"The file has more than {MAX_ROWS:,} rows.", "Split it into several files.")
+            message = _("The file has more than %(most)s rows.") % {"most": MAX_ROWS}
+            raise refused(message, _("Split it into several files."))
     if not rows:
-        raise refused("The file has a header and no rows.", "Upload a file with at least one record.")
+        raise refused(_("The file has a header and no rows."), _("Upload a file with at least one record."))
     return Table(header, rows, "csv" if suffix in {"tsv", "txt"} else suffix)
 
 
@@ -66,14 +68,17 @@ def _header(cells: list[str]) -> list[str]:
     while names and not names[-1]:
         names.pop()
     if not names:
-        raise refused("The file is empty.", "The first line must name the columns.")
+        raise refused(_("The file is empty."), _("The first line must name the columns."))
     if len(names) > MAX_COLUMNS:
-        raise refused(f"The file has more than {MAX_COLUMNS} columns.", "Leave out what you do not need.")
+        message = _("The file has more than %(most)s columns.") % {"most": MAX_COLUMNS}
+        raise refused(message, _("Leave out what you do not need."))
     if "" in names:
-        raise refused(f"Column {names.index('') + 1} has no name.", "Name every column in the first line.")
+        message = _("Column %(number)s has no name.") % {"number": names.index("") + 1}
+        raise refused(message, _("Name every column in the first line."))
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise refused(f"The column {min(twice)!r} stands twice in the header.", "Name every column once.")
+        message = _("The column “%(name)s” stands twice in the header.") % {"name": min(twice)}
+        raise refused(message, _("Name every column once."))
     return names
 
 
@@ -85,13 +90,12 @@ def _csv(content: bytes) -> Iterator[list[str]]:
     try:
         for row in reader:
             if any(len(cell) > MAX_CELL for cell in row):
-                raise refused(
-                    f"A cell in line {reader.line_num} is too long.", "Check the quotes around texts."
-                )
+                message = _("A cell in line %(line)s is too long.") % {"line": reader.line_num}
+                raise refused(message, _("Check the quotes around texts."))
             yield row
     except csv.Error as error:
-        message = f"Line {reader.line_num} cannot be read: {error}."
-        raise refused(message, "Check the quotes around texts.") from error
+        message = _("Line %(line)s cannot be read.") % {"line": reader.line_num}
+        raise refused(message, _("Check the quotes around texts.")) from error
 
 
 def _decode(content: bytes) -> str:
@@ -106,20 +110,20 @@ def _decode(content: bytes) -> str:
             continue
         if "\x00" not in text:
             return text
-    raise refused("The file is no text in UTF-8, UTF-16 or Windows-1252.", "Save it as CSV in UTF-8.")
+    raise refused(_("The file is no text in UTF-8, UTF-16 or Windows-1252."), _("Save it as CSV in UTF-8."))
 
 
 def _xlsx(content: bytes) -> Iterator[list[str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(item.file_size for item in archive.infolist()) > MAX_UNPACKED:
-                raise refused("The workbook unpacks to too much.", "Save only the sheet you need.")
+                raise refused(_("The workbook unpacks to too much."), _("Save only the sheet you need."))
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         sheet = book.worksheets[0]
         for row in sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS + 1):
             yield [_cell(value) for value in row]
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, IndexError) as error:
-        raise refused("The file is no workbook.", "Save it as .xlsx or CSV.") from error
+        raise refused(_("The file is no workbook."), _("Save it as .xlsx or CSV.")) from error
 
 
 def _cell(value: Any) -> str:
@@ -139,9 +143,9 @@ def _json(content: bytes) -> Iterator[list[str]]:
     try:
         rows = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise refused(f"The file is no JSON: {error}.", "Upload a list of objects.") from error
+        raise refused(_("The file is no JSON."), _("Upload a list of objects.")) from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise refused("The file is no list of objects.", "Upload a JSON array of records.")
+        raise refused(_("The file is no list of objects."), _("Upload a list of objects."))
     header = list(dict.fromkeys(key for row in rows for key in row))
     yield header
     for row in rows:
