@@ -7,7 +7,7 @@ DEFAULT = "#4152d4"
 COLOR = re.compile(r"#[0-9a-f]{6}\Z")
 WHITE, INK = "#ffffff", "#161a22"
 LIGHT_SURFACES, DARK_SURFACES = ("#ffffff", "#f5f6f8"), ("#161a21", "#1c2129")
-TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 3.0
+TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 1.6
 SOFT = 0.10  # how much of the brand lies in the tint behind brand-coloured text
 SOFT_DARK = 0.15
 
