@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: a database of its own with two tenants, scopes, and a live server."""
+"""Fixtures that every test may use: a database per file with two tenants, scopes, and a live server."""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connections, transaction
 
 from apps.core.actor import SYSTEM
@@ -15,6 +16,24 @@ from tests.people import People, create_people
 from tests.servers import LiveServer, live_server
 
 SHARED = Path(os.environ.get("AIBOS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+
+LONGEST = ("tests/cli/test_journey.py",)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each file of tests a database of its own; whatever was made in the last one goes with it."""
+    if "database_name" in metafunc.fixturenames:
+        file = metafunc.definition.path.as_posix()
+        metafunc.parametrize(
+            "database_name", [file], indirect=True, scope="session", ids=[pytest.HIDDEN_PARAM]
+        )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that two processes end at about the same time."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +47,7 @@ def admin_url() -> str:
 
 @pytest.fixture(scope="session")
 def database_name(admin_url: str, django_db_blocker: Any) -> Iterator[str]:
-    """This run's database, created and dropped; Django's connections lead to it."""
+    """This file's database, created and dropped; Django's connections lead to it."""
     name, app, owner = databases.create(admin_url)
     os.environ |= {"DATABASE_URL": app, "DATABASE_OWNER_URL": owner}
     from config.settings.base import database
@@ -37,6 +56,7 @@ def database_name(admin_url: str, django_db_blocker: Any) -> Iterator[str]:
         connections.settings[alias].update(database(url, owner=alias == "owner"))
         connections[alias].settings_dict.update(connections.settings[alias])
         connections[alias].close()
+    cache.clear()
     with django_db_blocker.unblock():
         yield name
         for connection in connections.all():
@@ -46,7 +66,7 @@ def database_name(admin_url: str, django_db_blocker: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def superuser_url(admin_url: str, database_name: str) -> str:
-    """The administrator's URL of this run's database: the attacker that has everything."""
+    """The administrator's URL of this file's database: the attacker that has everything."""
     return databases.as_superuser(admin_url, database_name)
 
 
@@ -129,6 +149,6 @@ def people(database: dict[str, TenantRef]) -> People:
 
 @pytest.fixture(scope="session")
 def server(database: dict[str, TenantRef], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """The product's own web server on a free port, on this run's database."""
+    """The product's own web server on a free port, on this file's database."""
     with live_server(tmp_path_factory.mktemp("server")) as running:
         yield running

@@ -1,5 +1,6 @@
 """The product's own web server for journeys: granian in processes of its own, nothing of ours mocked."""
 
+import itertools
 import os
 import signal
 import socket
@@ -29,9 +30,15 @@ class LiveServer:
         return f"http://{host}:{self.port}{path}"
 
 
+# Runs side by side have neighbouring process ids; each begins elsewhere and hands no port out twice.
+FIRST_PORT, PORTS = 20000, 12000
+_numbers = itertools.count(os.getpid() * 61)
+
+
 def free_port() -> int:
     """Return a port nobody listens on, below the ephemeral range."""
-    for port in range(20000 + os.getpid() % 5000, 32000):
+    for number in itertools.islice(_numbers, PORTS):
+        port = FIRST_PORT + number % PORTS
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

@@ -141,6 +141,7 @@ def _scope(kind: Literal["tenant", "platform"], tenant: TenantRef | None, reason
     outer = connection.scopes[-1] if connection.scopes else None
     nested = connection.in_atomic_block
     depth = len(connection.scopes)
+    connection.drop_if_ended()
     try:
         # In a bare transaction no statement has run yet, and a savepoint would be one outside any scope.
         with transaction.atomic(savepoint=not nested or outer is not None):

@@ -8,6 +8,7 @@ from django.db import OperationalError, connection, connections, transaction
 
 from apps.core.clock import Clocked, bump
 from apps.core.db import fast
+from apps.core.db.base import DatabaseWrapper
 from apps.core.scope import (
     ScopeConflict,
     ScopeMissing,
@@ -91,14 +92,40 @@ def test_a_fast_read_leaves_the_connection_clean(acme: TenantRef) -> None:
     assert setting("app.tenant") == ""
 
 
-def test_a_fast_read_survives_a_closed_connection(acme: TenantRef, superuser_url: str) -> None:
-    import psycopg
-
-    fast.read(acme, "SELECT 1")
+def end_connection(superuser_url: str) -> int:
+    """Let the server close this thread's connection; return the process that served it."""
     pid = connection.connection.info.backend_pid
     with psycopg.connect(superuser_url, autocommit=True) as admin:
-        admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+        assert admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid]).fetchone() == (True,)
+    return pid
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks whether a connection has ended."""
+    monkeypatch.setattr(DatabaseWrapper, "drop_if_ended", lambda self: None)
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_fast_statement_survives_a_closed_connection(
+    acme: TenantRef, superuser_url: str, writes: bool
+) -> None:
+    fast.read(acme, "SELECT 1")
+    end_connection(superuser_url)
+    assert fast.read(acme, "SELECT 2", writes=writes).rows == [(2,)]
+
+
+def test_a_read_that_breaks_is_asked_again_and_a_write_is_not(
+    acme: TenantRef, superuser_url: str, blind: None
+) -> None:
+    """The control: here the statement goes out on the dead connection."""
+    fast.read(acme, "SELECT 1")
+    end_connection(superuser_url)
     assert fast.read(acme, "SELECT 2").rows == [(2,)]
+    end_connection(superuser_url)
+    with pytest.raises(psycopg.OperationalError):
+        fast.read(acme, "SELECT 3", writes=True)
+    assert fast.read(acme, "SELECT 4", writes=True).rows == [(4,)]
 
 
 def test_a_clocked_value_is_loaded_again_when_the_clock_moved(acme: TenantRef, globex: TenantRef) -> None:
@@ -146,12 +173,37 @@ def test_what_runs_on_commit_is_outside_the_scope(acme: TenantRef, globex: Tenan
     assert seen == [globex]
 
 
-def test_a_lost_connection_is_known_to_django(acme: TenantRef, superuser_url: str) -> None:
-    """Otherwise a serving thread would keep the dead connection for ever."""
+def test_a_scope_survives_a_connection_that_the_server_closed(acme: TenantRef, superuser_url: str) -> None:
+    with tenant_scope(acme):
+        pass
+    before = end_connection(superuser_url)
+    with tenant_scope(acme):
+        assert connections["default"].connection.info.backend_pid != before
+    before = end_connection(superuser_url)
+    with platform_scope("test"):
+        assert connections["default"].connection.info.backend_pid != before
+
+
+def test_a_connection_that_lives_is_kept(acme: TenantRef) -> None:
     with tenant_scope(acme):
         pid = connections["default"].connection.info.backend_pid
-    with psycopg.connect(superuser_url, autocommit=True) as admin:
-        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    with tenant_scope(acme):
+        assert connections["default"].connection.info.backend_pid == pid
+
+
+def test_a_connection_lost_inside_a_scope_is_lost_with_it_alone(acme: TenantRef, superuser_url: str) -> None:
+    with pytest.raises(OperationalError), tenant_scope(acme):
+        end_connection(superuser_url)
+        Tenant.objects.count()
+    with tenant_scope(acme):
+        assert Tenant.objects.filter(pk=acme.id).count() == 1
+
+
+def test_a_lost_connection_is_known_to_django(acme: TenantRef, superuser_url: str, blind: None) -> None:
+    """The control, and the second net: otherwise a serving thread would keep the dead connection for ever."""
+    with tenant_scope(acme):
+        pass
+    pid = end_connection(superuser_url)
     with pytest.raises(OperationalError), tenant_scope(acme):
         pass
     connections["default"].close_if_unusable_or_obsolete()

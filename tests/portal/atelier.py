@@ -1,12 +1,12 @@
 """A tenant of its own for the pages: the CRM with its demo records, and members with different rights."""
 
-import functools
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from django.test import Client
 
 from apps.core.actor import SYSTEM, Actor
@@ -73,8 +73,18 @@ class Atelier:
         return self.rows(name, {"where": {"name": title}}, by)[0]
 
 
-@functools.cache
+_made: dict[tuple[str, str], Atelier] = {}
+
+
 def make_atelier(slug: str = "atelier") -> Atelier:
+    """Return the tenant, made once in each database."""
+    key = (connections["default"].settings_dict["NAME"], slug)
+    if key not in _made:
+        _made[key] = _make(slug)
+    return _made[key]
+
+
+def _make(slug: str) -> Atelier:
     """Make the tenant through services only."""
     with platform_scope("catalogue of the tests"):
         catalogue.register_all(by=SYSTEM)
@@ -93,11 +103,13 @@ def make_atelier(slug: str = "atelier") -> Atelier:
             for permission_set in sets:
                 permissions.assign(user_id=made.user_id, name=permission_set, by=SYSTEM)
     with tenant_scope(ref):
-        install.add_demo("crm", by=SYSTEM, owners={key: ids[key] for key in ("owner", "admin", "manager", "sales")})
+        install.add_demo(
+            "crm", by=SYSTEM, owners={key: ids[key] for key in ("owner", "admin", "manager", "sales")}
+        )
     return Atelier(ref, host, ids)
 
 
 @pytest.fixture(scope="session")
 def atelier(database: dict[str, TenantRef]) -> Atelier:
-    """The tenant of the pages' tests; committed, shared by the run."""
+    """The tenant of the pages' tests; committed, shared by the file's tests."""
     return make_atelier()

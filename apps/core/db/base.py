@@ -5,6 +5,7 @@ transaction pooler. Here the application's login never sets anything for the ses
 (migrations and DDL) keeps django-tenants' way outside scopes.
 """
 
+import select
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +57,24 @@ class DatabaseWrapper(django_tenants.DatabaseWrapper):
         self.ensure_connection()
         return psycopg.Cursor(self.connection)
 
+    def drop_if_ended(self) -> None:
+        """Give up an idle connection whose other end is gone, so that the next statement opens another.
+
+        One system call: on an idle connection nothing arrives but its end (or a word of the server, and then
+        the server is asked). Inside a transaction it does nothing, since that is lost with its connection.
+        """
+        if self.connection is None or self.in_atomic_block:
+            return
+        if self.connection.closed or (_readable(self.connection.fileno()) and not self.is_usable()):
+            self.close()
+
     def close(self) -> None:
         if not self.in_atomic_block:
             self.scopes = []
         super().close()
+
+
+def _readable(descriptor: int) -> bool:
+    waiting = select.poll()  # unlike select(), for any number of open files
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(0))

@@ -26,21 +26,29 @@ class FastRead:
 
 
 def read(
-    tenant: TenantRef, query: sql.Composed | sql.SQL | str | bytes, params: Sequence[Any] = ()
+    tenant: TenantRef,
+    query: sql.Composed | sql.SQL | str | bytes,
+    params: Sequence[Any] = (),
+    *,
+    writes: bool = False,
 ) -> FastRead:
-    """Run one reading statement for `tenant`; outside a transaction in one round trip, inside it as it is.
+    """Run one statement for `tenant`; outside a transaction in one round trip, inside it as it is.
 
-    A connection the server closed in the meantime is opened anew and asked once more.
+    A connection the server closed in the meantime is opened anew. One that breaks under way is asked once more,
+    unless the statement writes: nobody knows then whether it was committed.
     """
-    connection = connections["default"]
+    connection: Any = connections["default"]
     if connection.in_atomic_block:
         return _inside(connection, tenant, query, params)
+    connection.drop_if_ended()
     try:
         return _pipelined(connection, tenant, query, params)
     except psycopg.OperationalError:
         if connection.connection is not None and not connection.connection.closed:
             raise
         connection.close()
+        if writes:
+            raise
         return _pipelined(connection, tenant, query, params)
 
 

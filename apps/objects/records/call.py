@@ -70,7 +70,7 @@ class Call:
         A statement that writes in one go compares the clock itself, before anything is committed.
         """
         try:
-            read = fast.read(self.tenant, text, params)
+            read = fast.read(self.tenant, text, params, writes=writes)
         except psycopg.Error as error:
             if self.clock is not None and not isinstance(error, psycopg.OperationalError):
                 raise (lost(error) or Swerve) from error
