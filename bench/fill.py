@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from apps.cli.launch.roles import prepare
+from apps.cli.launch.roles import drop, prepare
 from bench.servers import in_database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +59,7 @@ with owner_session(), tenant_scope(t.ref):
 
 def aibos(admin: str, rows: int) -> dict[str, str]:
     """Make the platform's database with `rows` leads in one tenant; return the server's environment."""
+    drop(admin, database="aibos_bench")
     app, owner = prepare(admin, database="aibos_bench")
     env = {
         "DATABASE_URL": app,
