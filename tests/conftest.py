@@ -11,7 +11,7 @@ from django.db import connections, transaction
 
 from apps.core.actor import SYSTEM
 from apps.core.scope import Scope, TenantRef, platform_scope, tenant_scope
-from tests import databases
+from tests import databases, programs
 from tests.people import People, create_people
 from tests.servers import LiveServer, live_server
 
@@ -31,9 +31,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files come first, so that two processes end at about the same time."""
+    programs.leave_out(config, items)
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests could not run on this machine."""
+    for line in programs.said():
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.fixture(scope="session")

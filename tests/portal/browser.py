@@ -1,32 +1,23 @@
 """A real Chromium for journeys: refuses when it is missing, listens for every complaint of the page."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, sync_playwright
+
+from tests.programs import CHROMIUM
 
 AXE = (Path(__file__).resolve().parents[1] / "data" / "axe.min.js").read_text(encoding="utf-8")
 SWITCHES = ["--no-sandbox", "--disable-background-networking", "--host-resolver-rules=MAP *.localhost 127.0.0.1"]
-
-
-def chromium() -> str:
-    """Return the path of Chromium; fail with the cure when there is none."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        pytest.fail("Chromium is missing: install it, or set CHROMIUM to its path.")
-    return path
 
 
 @contextmanager
 def opened(**context: Any) -> Iterator[Page]:
     """Open a page; at the end no script may have failed and the policy may not have been violated."""
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium(), args=SWITCHES)
+        browser = driver.chromium.launch(executable_path=CHROMIUM.needed(), args=SWITCHES)
         settings = {"viewport": {"width": 1280, "height": 860}, "locale": "en-US", "timezone_id": "Europe/Berlin"}
         page = browser.new_context(**settings | context).new_page()
         page.set_default_timeout(15_000)

@@ -14,6 +14,7 @@ import pytest
 
 from apps.core.db.walls import build_walls
 from apps.core.scope import TenantRef
+from tests.programs import PGBOUNCER
 from tests.servers import ROOT, free_port
 
 pytestmark = pytest.mark.service
@@ -38,11 +39,11 @@ def probe(acme: TenantRef, globex: TenantRef, superuser_url: str) -> Iterator[li
 
 @pytest.fixture
 def pooler(superuser_url: str, tmp_path: Path) -> Iterator[int]:
-    """PgBouncer in transaction mode with a pool of one in front of this run's database."""
-    program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-    assert Path(program).exists(), "PgBouncer is needed; .ci/run installs it."
+    """PgBouncer in transaction mode with a pool of one in front of this file's database."""
+    program = PGBOUNCER.needed()
     parts, port = urlsplit(superuser_url), free_port()
-    (tmp_path / "users").write_text('"aibos_app" ""\n"aibos_owner" ""\n')
+    logins = (urlsplit(os.environ["DATABASE_URL"]), urlsplit(os.environ["DATABASE_OWNER_URL"]))
+    (tmp_path / "users").write_text("".join(f'"{one.username}" "{one.password or ""}"\n' for one in logins))
     (tmp_path / "ini").write_text(
         f"[databases]\n* = host={parts.hostname} port={parts.port}\n[pgbouncer]\nlisten_addr=127.0.0.1\n"
         f"listen_port={port}\nauth_type=trust\nauth_file={tmp_path}/users\npool_mode=transaction\n"

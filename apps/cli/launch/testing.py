@@ -42,6 +42,12 @@ def left_out(words: list[str]) -> list[str]:
     return ["-m", "not browser"]
 
 
+def side_by_side() -> list[str]:
+    """Arguments that hand whole files to several processes, in the order in which they were found."""
+    number = min(max(os.cpu_count() or 1, 2), MOST_PROCESSES)
+    return ["-n", str(number), "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
 @contextmanager
 def test_server(here: Places) -> Iterator[str]:
     """A server for one run of the tests; runs at the same time in one folder get one each."""
