@@ -119,7 +119,8 @@ def holds(  # noqa: PLR0911 - one answer a kind of rule
             return True
         case OwnerIs(wanted, field):
             expected = user if isinstance(wanted, CurrentUser) else wanted
-            return expected is not None and record.get(field) == expected
+            # Records as the wire shows them carry ids as text.
+            return expected is not None and record.get(field) in (expected, str(expected))
         case FieldEquals(field, value):
             other = user if isinstance(value, CurrentUser) else value
             if other is None:

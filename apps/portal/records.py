@@ -46,15 +46,6 @@ def rights(name: str, by: Actor) -> tuple[ObjectDef, Access]:
     return catalog().object(name), access_for(by)
 
 
-def may(access: Access, op: Operation, definition: ObjectDef, record: Mapping[str, Any]) -> bool:
-    """Say whether the reader may do `op` to a record as the wire shows it."""
-    owner = definition.owner_field
-    stored = dict(record)
-    if owner and isinstance(stored.get(owner), str):
-        stored[owner] = UUID(stored[owner])
-    return access.holds(op, definition, stored)
-
-
 def title_of(definition: ObjectDef, record: Mapping[str, Any]) -> str:
     """Return the text by which people know the record; empty when it has none or it may not be read."""
     return str(record.get(definition.name_field) or "")

@@ -59,7 +59,7 @@ def show_record(request: HttpRequest, name: str, key: str) -> HttpResponse:
         "system": _system(definition, record, names),
         "related": related_lists(definition, ident, by=by),
         "timeline": timeline.of(definition, str(ident), access, by=by),
-        "may": {op: records.may(access, op, definition, record) for op in RECORD_RIGHTS},
+        "may": {op: access.holds(op, definition, record) for op in RECORD_RIGHTS},
         "has_owner": definition.owner_field is not None,
     }
     return render(request, "portal/record.html", context)
@@ -138,7 +138,7 @@ def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
 
 def _require_record(access: Access, definition: ObjectDef, record: Mapping[str, Any]) -> None:
     access.require("edit", definition)
-    if not records.may(access, "edit", definition, record):
+    if not access.holds("edit", definition, record):
         raise Problem("PERMISSION_DENIED", _("You may read this record, but not change it."), status=403)
 
 
