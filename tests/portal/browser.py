@@ -10,7 +10,11 @@ from playwright.sync_api import Page, sync_playwright
 from tests.programs import CHROMIUM
 
 AXE = (Path(__file__).resolve().parents[1] / "data" / "axe.min.js").read_text(encoding="utf-8")
-SWITCHES = ["--no-sandbox", "--disable-background-networking", "--host-resolver-rules=MAP *.localhost 127.0.0.1"]
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--host-resolver-rules=MAP *.localhost 127.0.0.1",
+]
 
 
 @contextmanager
@@ -18,7 +22,11 @@ def opened(**context: Any) -> Iterator[Page]:
     """Open a page; at the end no script may have failed and the policy may not have been violated."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM.needed(), args=SWITCHES)
-        settings = {"viewport": {"width": 1280, "height": 860}, "locale": "en-US", "timezone_id": "Europe/Berlin"}
+        settings = {
+            "viewport": {"width": 1280, "height": 860},
+            "locale": "en-US",
+            "timezone_id": "Europe/Berlin",
+        }
         page = browser.new_context(**settings | context).new_page()
         page.set_default_timeout(15_000)
         complaints: list[str] = []

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from shutil import which
 
 from apps.cli.launch import ports
 from apps.cli.launch.lock import Lock, Taken
@@ -16,11 +15,12 @@ from apps.cli.launch.processes import MARK, sweep
 from apps.cli.launch.supervisor import Stopping, Supervisor
 
 MOST_AT_ONCE = 20
+MOST_PROCESSES = 6  # beyond that the one database server is what they wait for
 
 
 def test(words: list[str]) -> int:
-    """Run pytest with these arguments; return its exit code."""
-    command = [sys.executable, "-m", "pytest", *words, *left_out(words)]
+    """Run pytest with these arguments, beside one another unless they say `-n 0`; return its exit code."""
+    command = [sys.executable, "-m", "pytest", *side_by_side(), *words]
     if os.environ.get("DATABASE_ADMIN_URL"):
         return subprocess.run(command, check=False, cwd=ROOT).returncode
     with test_server(places()) as url:
@@ -31,15 +31,6 @@ def test(words: list[str]) -> int:
         except Stopping:
             process.send_signal(signal.SIGINT)
             return process.wait()
-
-
-def left_out(words: list[str]) -> list[str]:
-    """Return what leaves out the journeys in a browser where there is none; `.ci/run` always brings one."""
-    browsers = (os.environ.get("CHROMIUM"), which("chromium"), which("chromium-browser"))
-    if "-m" in words or any(browsers):
-        return []
-    print("Chromium is missing: the journeys in a browser are left out (set CHROMIUM to its path).")
-    return ["-m", "not browser"]
 
 
 def side_by_side() -> list[str]:
