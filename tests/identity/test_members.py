@@ -91,7 +91,7 @@ def _try(tenant, act, people, by):
     try:
         with tenant_scope(tenant):
             act(people, by)
-            raise Undo  # noqa: TRY301 - rolls the scope back
+            raise Undo
     except Undo:
         return "yes"
     except Problem as problem:
