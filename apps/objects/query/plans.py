@@ -124,7 +124,7 @@ cache = _Plans()
 
 def key_of(view: View, *parts: Any) -> tuple[Any, ...]:
     """Return a cache key: tenant, definitions and rights by content, then what is asked."""
-    return (view.tenant.schema, view.catalog.fingerprint, view.access.grants.fingerprint, *parts)
+    return (view.tenant.id, view.catalog.fingerprint, view.access.grants.fingerprint, *parts)
 
 
 def compiler(view: View, op: Operation = "read") -> Compiler:
