@@ -92,8 +92,8 @@ class Aside:
             try:
                 with platform_scope(self._name):
                     return work()
-            except loss.ERRORS:
-                if not loss.is_lost() or attempt == RETRIES - 1:
+            except loss.ERRORS as error:
+                if not loss.is_lost(error) or attempt == RETRIES - 1:
                     raise
                 loss.reset()
                 time.sleep(0.05 * 2**attempt)

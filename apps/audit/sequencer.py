@@ -111,7 +111,7 @@ class Sequencer:
                 done += self._advance(tenant_id, refs.get(tenant_id))
                 self._shunned.pop(key, None)
             except STOPS as error:
-                if loss.is_lost():
+                if loss.is_lost(error):
                     raise
                 self._shunned[key] = now + PENANCE
                 self._report(key, error)

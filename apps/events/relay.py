@@ -79,7 +79,7 @@ class Relay:
             try:
                 done += self._turn(tenant_id, found.ref if found else None)
             except loss.ERRORS as error:
-                if loss.is_lost():
+                if loss.is_lost(error):
                     raise
                 self._shun(tenant_id, now, str(error))
         return done
@@ -127,7 +127,7 @@ def _deliver(event: Event) -> None:
         try:
             handle(event, subscriber)
         except Exception as error:
-            if loss.is_lost():
+            if loss.is_lost(error):
                 raise
             logger.warning("%s failed on %s (%s); it is tried again.", subscriber.name, event.id, error)
             queue.enqueue(

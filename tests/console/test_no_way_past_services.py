@@ -8,7 +8,7 @@ from django.test import Client
 from apps.console.deeds import Deed
 from apps.console.registers import REGISTERS
 from apps.console.registers.register import Register
-from apps.console.site import console_site
+from apps.console.urls import console_site
 from apps.core.scope import platform_scope
 from tests.people import People
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from apps.core.clock import Clocked, bump
-from apps.core.db import fast
+from apps.core.db import fast, loss
 from apps.core.db.base import DatabaseWrapper
 from apps.core.scope import (
     ScopeConflict,
@@ -192,11 +192,29 @@ def test_a_connection_that_lives_is_kept(acme: TenantRef) -> None:
 
 
 def test_a_connection_lost_inside_a_scope_is_lost_with_it_alone(acme: TenantRef, superuser_url: str) -> None:
-    with pytest.raises(OperationalError), tenant_scope(acme):
+    with pytest.raises(OperationalError) as lost, tenant_scope(acme):
         end_connection(superuser_url)
         Tenant.objects.count()
+    assert loss.is_lost(lost.value)  # though Django has another connection by now
+    assert connections["default"].connection.closed is False
     with tenant_scope(acme):
         assert Tenant.objects.filter(pk=acme.id).count() == 1
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELEKT", "SELECT no_such", "SELECT pg_sleep(9)"])
+def test_a_refused_statement_is_no_lost_connection(acme: TenantRef, statement: str) -> None:
+    """The control: these say that the statement is wrong, or took too long."""
+    with pytest.raises(loss.ERRORS) as refused, tenant_scope(acme), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 50")
+        cursor.execute(statement)
+        cursor.fetchone()
+    assert not loss.is_lost(refused.value)
+
+
+def test_nobody_answering_is_a_lost_connection() -> None:
+    with pytest.raises(psycopg.OperationalError) as away:
+        psycopg.connect("postgresql://nobody@127.0.0.1:1/none", connect_timeout=2)
+    assert loss.is_lost(away.value)
 
 
 def test_a_lost_connection_is_known_to_django(acme: TenantRef, superuser_url: str, blind: None) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import SHARED
+from tests import northwind
 from tests.portal.atelier import PASSWORD, Atelier, make_atelier
 from tests.portal.browser import faults, opened, overflow, sign_in
 from tests.servers import ROOT, LiveServer
 
 pytestmark = pytest.mark.browser
-NORTHWIND = SHARED / "data" / "northwind" / "customers.csv"
+NORTHWIND = northwind.folder() / "customers.csv"
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {},
     "dark": {"color_scheme": "dark"},

@@ -43,7 +43,11 @@ def judge(page: Page, base: str, paths: list[str]) -> dict[str, Any]:
 def test_every_page_is_in_order(server: LiveServer, atelier: Atelier, look: str) -> None:
     base = server.url("", tenant=atelier.ref.slug)
     record = atelier.rows("crm_account", {"limit": 1})[0]
-    own = [f"/o/crm_account/{record['id']}", f"/o/crm_account/{record['id']}/edit", f"/o/crm_account/{record['id']}/delete"]
+    own = [
+        f"/o/crm_account/{record['id']}",
+        f"/o/crm_account/{record['id']}/edit",
+        f"/o/crm_account/{record['id']}/delete",
+    ]
     with opened(**LOOKS[look]) as page:
         page.goto(f"{base}/sign-in")
         gate = judge(page, base, ["/sign-in", "/forgot", "/reset/dead"])
@@ -60,7 +64,9 @@ def test_open_parts_are_in_order_too(server: LiveServer, atelier: Atelier) -> No
         sign_in(page, base, atelier.email("admin"), PASSWORD)
         page.goto(f"{base}/o/crm_lead?f=0.rating.in.hot")
         for name in ("Filter", "Columns", "Save view", "Rows and density"):
-            page.locator("#list summary", has_text=name).or_(page.locator(f"#list summary[aria-label='{name}']")).click()
+            page.locator("#list summary", has_text=name).or_(
+                page.locator(f"#list summary[aria-label='{name}']")
+            ).click()
             assert faults(page) == [], name
             page.keyboard.press("Escape")
         page.keyboard.press("Control+k")
@@ -74,7 +80,9 @@ def test_the_judge_notices_faults(server: LiveServer, atelier: Atelier) -> None:
         page.goto(server.url("/sign-in", tenant=atelier.ref.slug))
         assert faults(page) == []
         page.evaluate("document.querySelector('label[for=email]').remove()")
-        page.evaluate("document.body.append(Object.assign(document.createElement('img'), {src: '/static/img/mark.svg'}))")
+        page.evaluate(
+            "document.body.append(Object.assign(document.createElement('img'), {src: '/static/img/mark.svg'}))"
+        )
         assert {text.split(":")[0] for text in faults(page)} >= {"image-alt"}
 
 

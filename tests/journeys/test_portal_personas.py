@@ -85,7 +85,9 @@ def test_sales_finds_a_record_by_keyboard_alone(server: LiveServer, atelier: Ate
         expect(page.get_by_role("searchbox", name="Search records")).to_be_focused()
 
 
-def test_a_look_up_is_chosen_by_keyboard_and_changes_are_guarded(server: LiveServer, atelier: Atelier) -> None:
+def test_a_look_up_is_chosen_by_keyboard_and_changes_are_guarded(
+    server: LiveServer, atelier: Atelier
+) -> None:
     base = server.url("", tenant=atelier.ref.slug)
     account = atelier.rows("crm_account", {"limit": 1})[0]
     with opened() as page:

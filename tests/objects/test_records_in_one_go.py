@@ -24,9 +24,9 @@ def trips(monkeypatch):
     counted = {"statements": 0, "transactions": 0}
     read, scope = fast.read, call.tenant_scope
 
-    def counting_read(*args):
+    def counting_read(*args, **more):
         counted["statements"] += 1
-        return read(*args)
+        return read(*args, **more)
 
     def counting_scope(*args):
         counted["transactions"] += 1
@@ -130,7 +130,7 @@ def test_a_record_that_moved_meanwhile_is_changed_at_its_new_version(wiped, monk
     lead = records.create("qa_lead", {"name": "one"}, by=by, tenant=wiped.acme)
     real, once = fast.read, []
 
-    def overtaken(tenant, text, params=()):
+    def overtaken(tenant, text, params=(), **more):
         if not once and b"made AS (UPDATE" in text:
             once.append(True)
             with tenant_scope(wiped.acme), connections["default"].cursor() as cursor:

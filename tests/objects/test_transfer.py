@@ -16,9 +16,9 @@ from apps.objects import query
 from apps.objects.transfer import imports, jobs, queries, source
 from apps.objects.transfer.mapping import guess
 from apps.objects.transfer.models import ImportRun
-from tests.conftest import SHARED
+from tests import northwind
 
-NORTHWIND = SHARED / "data" / "northwind"
+NORTHWIND = northwind.folder()
 
 
 class Job:

@@ -17,10 +17,10 @@ from apps.objects import records
 from apps.objects.transfer import imports, jobs
 from apps.objects.transfer.models import ImportRun
 from apps.permissions import services as permissions
-from tests.conftest import SHARED
+from tests import northwind
 from tests.portal.atelier import Atelier, make_atelier
 
-CUSTOMERS = SHARED / "data" / "northwind" / "customers.csv"
+CUSTOMERS = northwind.folder() / "customers.csv"
 START = "/o/crm_account/import"
 BAD = b"Name,Type,E-mail,Owner\nGood,customer,,\nOdd,nonsense,broken,ghost@nowhere.test\n"
 
