@@ -53,7 +53,11 @@ def main(words: list[str]) -> int:
     database = verbs.add_parser("prepare-database", help="make the two logins and the database on a server")
     add_database_arguments(database)
     database.add_argument("--quiet", action="store_true", help="do not print the URLs, which hold passwords")
-    chosen = parser.parse_args(words)
+    # argparse would take a leading option of theirs for one of ours.
+    theirs = words[1:] if words[:1] and words[0] in HAND_ON else []
+    chosen = parser.parse_args(words[: len(words) - len(theirs)])
+    if theirs:
+        chosen.words = theirs
     try:
         return VERBS[chosen.verb](chosen)
     except StartProblem as problem:
@@ -116,6 +120,7 @@ PROCESSES: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "sequencer": lambda _: plan.sequencer_command(),
     "front": lambda _: plan.front_command(options.read()),
 }
+HAND_ON = ("test", "manage", "lock")  # whose words are another program's
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": lambda _: running.run(),
     "healthy": healthy,
