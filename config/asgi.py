@@ -1,13 +1,21 @@
 """Entry point of the sockets' server: WebSockets and event streams; pages go through WSGI."""
 
 import os
+from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
-http = get_asgi_application()
+http: Any = get_asgi_application()
 
-from config.sockets import patterns  # noqa: E402 - needs the application registry
+from django.urls import re_path  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(patterns)})
+from config.sockets import sockets, streams  # noqa: E402 - needs the application registry
+
+application = ProtocolTypeRouter(
+    {
+        "http": URLRouter([*streams, re_path(r"", http)]),
+        "websocket": URLRouter(sockets),
+    }
+)

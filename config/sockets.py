@@ -1,5 +1,11 @@
-"""Addresses of WebSockets."""
+"""Addresses of the sockets' process: WebSockets, and streams of events."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path, re_path
 
-patterns: list[URLPattern] = []
+from apps.api.live import doors
+
+sockets: list[URLPattern] = [
+    path("ws/jobs/<uuid:job_id>", doors.socket),  # type: ignore[arg-type]
+    re_path(r"", doors.closed_socket),  # type: ignore[arg-type]
+]
+streams: list[URLPattern] = [path("events/jobs/<uuid:job_id>", doors.stream)]  # type: ignore[arg-type]

@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
+from django.db import connections, transaction
 from psycopg import sql
 
 from apps.core.actor import Actor
 from apps.core.scope import TenantRef, platform_scope
+from apps.events.herald import herald
 from apps.events.pulse import LEASE, Run
 from apps.tenants import queries as tenants
 
@@ -73,6 +75,7 @@ def claim(lease: float = LEASE) -> Claim | None:
             )
             cursor.execute(CLAIM.format(whose=whose), [lease])
             if row := cursor.fetchone():
+                transaction.on_commit(partial(herald.call, row[0]))
                 return _claimed(row, lease)
     return None
 

@@ -14,6 +14,7 @@ from django.db import connections
 from apps.audit.aside import Aside
 from apps.core.actor import Actor
 from apps.core.db import loss
+from apps.events.herald import herald
 
 LEASE = 30.0
 QUIET = 0.25
@@ -62,6 +63,7 @@ class Run:
             return
         self._wrote = now
         self._heard(PROGRESS, [done, total, _text(message), self.lease, self.id, self.fence])
+        herald.call(self.id)
 
     def log(self, text: str) -> None:
         """Append a line to the job's log, which keeps the last 100,000 characters."""

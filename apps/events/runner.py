@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 
 from apps.audit import ledger
 from apps.core import context, queue
@@ -19,6 +19,7 @@ from apps.core.db import loss
 from apps.core.errors import Problem
 from apps.core.scope import Scope, TenantRef, platform_scope, tenant_scope
 from apps.events.claim import Claim, claim
+from apps.events.herald import herald
 from apps.events.pulse import LEASE, Lost, heart
 
 logger = logging.getLogger("aibos.work")
@@ -172,6 +173,7 @@ def _end(
     texts = [error.replace("\x00", "\ufffd"), trace.replace("\x00", "\ufffd")]
     with connections["default"].cursor() as cursor:
         cursor.execute(END, [state, document, *texts, again, again, wait, state, taken.id, taken.run.fence])
+        transaction.on_commit(lambda: herald.call(taken.id))
         return bool(cursor.rowcount)
 
 

@@ -10,6 +10,7 @@ from django.db import connections
 from apps.core.db import loss
 from apps.core.scope import platform_scope
 from apps.events.bell import bell
+from apps.events.herald import herald
 
 logger = logging.getLogger("aibos.work")
 
@@ -52,6 +53,7 @@ def sweep() -> int:
         cursor.execute(OLD_JOBS, [UUID(int=int((time.time() - JOB_DAYS * 86400) * 1000) << 80)])
     for job_id, name, state in expired:
         logger.warning("Job %s (%s) lost its worker and is %s now.", job_id, name, state)
+        herald.call(job_id)
     for job_id in due:
         bell.ring(job_id)
     return len(expired)

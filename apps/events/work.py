@@ -16,6 +16,7 @@ from apps.core.ids import uuid7
 from apps.core.queue import Task
 from apps.core.scope import current_scope
 from apps.events.bell import bell
+from apps.events.herald import herald
 from apps.events.models import Job
 from apps.events.states import JobState, may_follow
 
@@ -126,6 +127,7 @@ def _move(job: Job, to: JobState, *fields: str) -> None:
         raise Conflict(message, code="INVALID_STATE")
     job.state = to
     job.save(update_fields=["state", *fields])
+    transaction.on_commit(lambda: herald.call(job.id))
 
 
 def _json(values: Mapping[str, Any]) -> str:
