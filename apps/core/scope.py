@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from apps.core import context
@@ -172,5 +173,6 @@ def _enter(
     wall = str(tenant.id) if tenant else PLATFORM
     # Wrapped, so that Django learns of a lost connection and opens another one for the next request.
     with connection.wrap_database_errors, connection.raw_cursor() as cursor:
-        row = cursor.execute(ENTER, [search_path(tenant), wall, key]).fetchone()
+        values = [search_path(tenant), wall, key]
+        row = cursor.execute(ENTER, values, prepare=settings.DATABASE_PREPARE).fetchone()
     return Scope(kind, tenant, row[2], row[3], reason)
