@@ -27,6 +27,7 @@ from apps.tenants.provision import Order, create_tenant
 
 OPERATOR = "operator@aibos.test"
 MODULE = "crm"
+PROGRAMMER = "admin"  # whose key the table prints: it must get through the whole tour of docs/api.md
 Tell = Callable[[str], None]
 
 
@@ -80,7 +81,9 @@ def make_demo(*, file: Path, tell: Tell = lambda _text: None) -> dict[str, Any]:
         ref = create_tenant(by=SYSTEM, wanted=order, default_host=host).ref
         found["tenants"].append(_tenant(ref, order, host, password))
         key = _api_key(ref, old_keys.get(order.slug))
-        found["api_keys"].append({"tenant": order.slug, "key": key, "member": f"manager@{order.slug}.test"})
+        found["api_keys"].append(
+            {"tenant": order.slug, "key": key, "member": f"{PROGRAMMER}@{order.slug}.test"}
+        )
     _write(file, found)
     return found
 
@@ -148,13 +151,13 @@ def _keep_password(user: User, password: str) -> None:
 
 
 def _api_key(ref: TenantRef, old: str | None) -> str:
-    """Return the demo key: the one printed before while it serves, else a new one of the manager's."""
+    """Return the demo key: the one printed before while it serves, else a new one of the administrator's."""
     with tenant_scope(ref):
-        user = User.objects.get(email=f"manager@{ref.slug}.test")
+        user = User.objects.get(email=f"{PROGRAMMER}@{ref.slug}.test")
         alive = ApiKey.objects.filter(tenant=ref.id, user=user, revoked_at=None)
         if old and any(row.prefix in old for row in alive):
             return old
-        by = Actor("member", str(user.id), user.name, tenant_id=ref.id, user_id=user.id, role=Role.MEMBER)
+        by = Actor("member", str(user.id), user.name, tenant_id=ref.id, user_id=user.id, role=Role.ADMIN)
         return keys.create_key(name="Demo", by=by).key
 
 

@@ -226,6 +226,9 @@ class ObjectDef:
         key, own = ("pluralLabel", self.plural_label) if plural else ("label", self.label)
         return self._words(locale).get(key) or own
 
+    def description_for(self, locale: str | None = None) -> str:
+        return self._words(locale).get("description") or self.description
+
     def field_label(self, name: str, locale: str | None = None) -> str:
         words = self._words(locale).get("fields", {}).get(name, {})
         return words.get("label") or self.all_fields[name].label

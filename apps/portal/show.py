@@ -104,7 +104,7 @@ def moment(value: str | dt.datetime) -> dt.datetime:
 def when(value: str | dt.datetime) -> SafeString:
     """Return an instant as a `time` element in the reader's zone."""
     local = moment(value)
-    shown = formats.date_format(local, "SHORT_DATETIME_FORMAT" if locale() != "en" else "M j, Y, H:i")
+    shown = formats.date_format(local, "SHORT_DATETIME_FORMAT")
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         local.isoformat(),
@@ -116,7 +116,7 @@ def when(value: str | dt.datetime) -> SafeString:
 def day(value: str | dt.date) -> SafeString:
     """Return a day as a `time` element."""
     date = value if isinstance(value, dt.date) else dt.date.fromisoformat(value)
-    shown = formats.date_format(date, "SHORT_DATE_FORMAT" if locale() != "en" else "M j, Y")
+    shown = formats.date_format(date, "SHORT_DATE_FORMAT")
     return format_html('<time datetime="{}">{}</time>', date.isoformat(), shown)
 
 

@@ -10,7 +10,7 @@ from apps.cli import demonstration
 from apps.core.actor import SYSTEM
 from apps.core.db.owner import owner_session
 from apps.core.scope import platform_scope, tenant_scope
-from apps.identity.models import User
+from apps.identity.models import ApiKey, Membership, User
 from apps.objects.publish import count_rows
 from apps.tenants.models import Tenant
 from apps.tenants.provision import Order, drop_schema
@@ -41,6 +41,11 @@ def test_demo_twice(two_tenants, tmp_path, monkeypatch):
     first = demonstration.make_demo(file=file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [counts(slug) for slug in two_tenants] == [(16, 20, 2), (16, 20, 2)]
+    for known in first["api_keys"]:
+        with platform_scope("test"):
+            key = ApiKey.objects.get(prefix=known["key"].removeprefix("osk_")[:8])
+            role = Membership.objects.get(user=key.user, tenant=key.tenant).role
+        assert (role, key.scopes) == ("admin", ["*"])  # the tour of docs/api.md declares objects
     again = demonstration.make_demo(file=file)
     assert again == first
     assert [counts(slug) for slug in two_tenants] == [(16, 20, 2), (16, 20, 2)]

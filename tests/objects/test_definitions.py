@@ -276,6 +276,7 @@ def test_translations():
     words = {
         "label": "Ding",
         "pluralLabel": "Dinge",
+        "description": "Was es gibt",
         "fields": {
             "title": {"label": "Titel", "description": "Wie es heißt"},
             "s": {"options": {"open": "offen"}},
@@ -292,6 +293,8 @@ def test_translations():
     assert made.label_for("de") == made.label_for("de-at") == "Ding"
     assert made.label_for("de", plural=True) == "Dinge"
     assert made.label_for("fr") == "Thing"
+    assert made.description_for("de") == "Was es gibt"
+    assert made.description_for("fr") == made.description
     assert made.field_label("title", "de") == "Titel"
     assert made.field_description("title", "de") == "Wie es heißt"
     assert made.option_label("s", "open", "de") == "offen"

@@ -18,6 +18,7 @@ _word = text(200)
 WORD_KEYS: Mapping[str, Key] = {
     "label": Key("label", _word, "The object's name.", DEFS + "label_for", TEST),
     "pluralLabel": Key("plural_label", _word, "The object's name, of many.", DEFS + "label_for", TEST),
+    "description": Key("description", text(2000), "What it is for.", DEFS + "description_for", TEST),
     "fields": Key("fields", anything, "Words of the fields.", DEFS + "field_label", TEST),
     "fieldGroups": Key("field_groups", anything, "Titles of the sections.", DEFS + "group_label", TEST),
     "listViews": Key("list_views", anything, "Titles of the lists.", DEFS + "view_label", TEST),

@@ -63,7 +63,7 @@ def list_page(request: HttpRequest, name: str) -> HttpResponse:
         "object": definition,
         "singular": definition.label_for(locale),
         "plural": definition.label_for(locale, plural=True),
-        "description": definition.description,
+        "description": definition.description_for(locale),
         "icon_name": icon_of(definition),
         "nav_current": name,
         "address": address,
