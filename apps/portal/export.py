@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from tempfile import SpooledTemporaryFile
@@ -10,10 +11,12 @@ from typing import Any
 
 from django.http import FileResponse
 from django.utils import timezone
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
 
 from apps.audit import ledger
 from apps.core.actor import Actor
@@ -43,7 +46,8 @@ def response(definition: ObjectDef, address: ListAddress, form: str, *, by: Acto
     file.seek(0)
     details = {"object": definition.name, "format": form, "rows": count, "query": address.params()}
     ledger.record("record.exported", by=by, target=f"object:{definition.name}", details=details)
-    name = f"{definition.name}-{timezone.localdate().isoformat()}.{form}"
+    title = slugify(definition.label_for(show.locale(), plural=True), allow_unicode=True) or definition.name
+    name = f"{title}-{timezone.localdate().isoformat()}.{form}"
     return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])
 
 
@@ -105,11 +109,13 @@ def harmless(value: Any) -> Any:
 
 def _xlsx(file: Any, definition: ObjectDef, address: ListAddress, by: Actor) -> int:
     book = Workbook(write_only=True)
-    sheet = book.create_sheet(definition.plural_label[:31] or definition.name[:31])
+    sheet = book.create_sheet(_sheet_title(definition))
     sheet.freeze_panes = "A2"
     bold = [WriteOnlyCell(sheet, value=head) for head in heads(definition, address)]
     for cell in bold:
         cell.font = Font(bold=True)
+    for place, head in enumerate(bold, start=1):
+        sheet.column_dimensions[get_column_letter(place)].width = max(16, len(str(head.value)) + 4)
     sheet.append(bold)
     count = 0
     for row in rows(definition, address, by=by):
@@ -117,6 +123,12 @@ def _xlsx(file: Any, definition: ObjectDef, address: ListAddress, by: Actor) -> 
         count += 1
     book.save(file)
     return count
+
+
+def _sheet_title(definition: ObjectDef) -> str:
+    """Return the object's name as spreadsheets accept it: 31 characters, none of them special."""
+    label = definition.label_for(show.locale(), plural=True)
+    return re.sub(r"[\\/*?:\[\]]", " ", label).strip(" '")[:31] or definition.name[:31]
 
 
 def _sheet_cell(sheet: Any, value: Any) -> Any:

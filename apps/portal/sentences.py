@@ -29,6 +29,8 @@ VERBS: Mapping[str, tuple[str, object]] = {
     "installed": ("package", gettext_lazy("installed")),
     "denied": ("lock", gettext_lazy("was refused")),
     "revoked": ("ban", gettext_lazy("revoked")),
+    "accepted": ("user-check", gettext_lazy("accepted")),
+    "verified": ("shield-check", gettext_lazy("verified")),
     "transferred": ("user-share", gettext_lazy("handed over")),
 }
 NOUNS: Mapping[str, object] = {
@@ -65,8 +67,8 @@ class Sentence:
     entry: LedgerEntry
 
 
-def entry(found: LedgerEntry, catalog: Catalog) -> Sentence:
-    """Return the entry in words; an action without words of ours is shown as it is named."""
+def entry(found: LedgerEntry, catalog: Catalog, names: Mapping[str, str] | None = None) -> Sentence:
+    """Return the entry in words; `names` are titles by target; an action without words is shown as it is named."""
     subject, _dot, verb = found.action.rpartition(".")
     icon, word = VERBS.get(verb, ("activity", verb.replace("_", " ")))
     kind, _colon, key = (found.target or "").partition(":")
@@ -83,7 +85,8 @@ def entry(found: LedgerEntry, catalog: Catalog) -> Sentence:
         who=found.actor.label or _("Somebody"),
         verb=str(word),
         noun=noun,
-        title=_title(found, definition.name_field if definition else ""),
+        title=_title(found, definition.name_field if definition else "")
+        or (names or {}).get(found.target or "", ""),
         href=href,
         at=found.at,
         action=found.action,

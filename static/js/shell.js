@@ -41,7 +41,10 @@
   };
   paletteInput?.addEventListener("keydown", (event) => {
     const count = options().length;
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    if (event.key === "Escape") { // a search box would only empty itself
+      event.preventDefault();
+      palette.close();
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (count) mark((marked() + (event.key === "ArrowDown" ? 1 : -1) + count) % count);
     } else if (event.key === "Enter") {

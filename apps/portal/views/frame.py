@@ -86,7 +86,9 @@ def refusal(request: HttpRequest, problem: Problem) -> HttpResponse:
         )
     name = {401: "403", 403: "403", 404: "404", 429: "429"}.get(problem.status, "400")
     context: dict[str, Any] = {"problem": problem, "request_id": getattr(request, "request_id", "")}
-    context["sentence"] = problem.message
+    context["sentence"] = (
+        _("There is no such record.") if problem.code == "RECORD_NOT_FOUND" else problem.message
+    )
     if problem.status == 403 and getattr(request, "identity", None) is not None:
         context |= {"sentence": _denied(problem), "grantors": grantors()}
     response = render(request, f"errors/{name}.html", context, status=problem.status)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from apps.core.errors import Problem
+from apps.core.errors import Invalid, Problem
 from apps.core.scope import current_tenant
 from apps.identity import queries, rules
 from apps.identity.services import keys as services
@@ -29,7 +29,7 @@ SCOPES = (
     ("*", gettext_lazy("Everything that you may do")),
     ("data:read", gettext_lazy("Read records")),
     ("data:*", gettext_lazy("Read and change records")),
-    ("meta:read", gettext_lazy("Read definitions")),
+    ("metadata:read", gettext_lazy("Read definitions")),
 )
 
 
@@ -43,14 +43,19 @@ def keys(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         days = request.POST.get("days", "")
         expires = timezone.now() + dt.timedelta(days=int(days)) if days.isdigit() else None
-        name, scopes = request.POST.get("name", ""), request.POST.getlist("scopes") or ["*"]
+        name, scopes = request.POST.get("name", ""), request.POST.getlist("scopes")
         try:
+            if not scopes:  # none ticked must not mean everything
+                raise Invalid(_("Choose at least one scope."), code="VALIDATION_FAILED")
             context["made"] = services.create_key(name=name, scopes=scopes, expires_at=expires, by=by)
         except Problem as problem:
             if problem.status != 400:
                 raise
             context |= {"problem": problem, "name": name}
-    context["keys"] = queries.keys_of(None if everybody else identity_of(request).user_id)
+    found, words = queries.keys_of(None if everybody else identity_of(request).user_id), dict(SCOPES)
+    context["keys"] = [
+        {"key": key, "scopes": [words.get(scope, scope) for scope in key.scopes]} for key in found
+    ]
     response = render(
         request, "portal/settings/keys.html", context, status=400 if "problem" in context else 200
     )

@@ -1,7 +1,9 @@
 """The ledger: what happened, and whether the chain of it still holds."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,7 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit import queries
+from apps.audit.types import LedgerEntry
 from apps.core.scope import current_tenant
+from apps.identity import queries as identity
 from apps.objects.catalog import catalog
 from apps.portal import sentences
 from apps.portal.views.frame import page
@@ -35,14 +39,23 @@ def _context(request: HttpRequest, **more: Any) -> dict[str, Any]:
         until=_day(get.get("until", ""), days=1),
     )
     found = queries.browse(filters, cursor=get.get("cursor") or None, limit=PAGE)
+    names = _names(found.entries)
     return base(request, "ledger") | {
-        "entries": [sentences.entry(item, catalog()) for item in found.entries],
+        "entries": [sentences.entry(item, catalog(), names) for item in found.entries],
         "next": found.next,
         "filters": {name: get.get(name, "") for name in ("action", "target", "since", "until")},
         "filtered": any(get.get(name) for name in ("action", "target", "since", "until")),
         "lag": queries.lag(),
         **more,
     }
+
+
+def _names(entries: Sequence[LedgerEntry]) -> dict[str, str]:
+    """Return what the targets that are no records are called: members of the tenant, and the tenant."""
+    here = current_tenant()
+    ids = [key for kind, _colon, key in ((e.target or "").partition(":") for e in entries) if kind == "user"]
+    people = identity.people([UUID(key) for key in set(ids)])
+    return {f"user:{key}": str(user) for key, user in people.items()} | {f"tenant:{here.id}": here.slug}
 
 
 def _day(text: str, days: int = 0) -> dt.datetime | None:

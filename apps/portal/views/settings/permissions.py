@@ -1,7 +1,9 @@
 """Permission sets as a table that can be read, and changed where they are the tenant's own."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,12 +15,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.core.errors import NotFound, Problem
 from apps.identity import queries as identity
+from apps.identity.models import MembershipState, Role
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
 from apps.permissions import bodies, queries, services
+from apps.permissions.builtin import ADMIN, MEMBER
 from apps.permissions.queries import SetView
 from apps.permissions.rights import KEYS, Bits
-from apps.portal import show
+from apps.portal import modules, show
 from apps.portal.views.frame import actor_of, page
 from apps.portal.views.settings.frame import access_of, base
 
@@ -62,14 +66,46 @@ def _rights(bits: Bits) -> list[tuple[str, str, bool]]:
 def matrix(request: HttpRequest) -> HttpResponse:
     """Show all sets side by side for one object after the other."""
     found, held = queries.permission_sets(), queries.assignments()
-    counts = {s.name: sum(s.name in names for names in held.values()) for s in found}
+    counts = _counts(held, found)
     objects = [_object_line(definition, found) for definition in catalog()]
+    titles = modules.labels()
     context = base(request, "permissions") | {
-        "sets": [{"set": s, "count": counts[s.name]} for s in found],
+        "sets": [{"set": _worded(s), "count": counts[s.name], "module": titles.get(s.module)} for s in found],
         "objects": objects,
         "may_change": access_of(request).has_system("manage_permissions"),
     }
     return render(request, "portal/settings/permissions.html", context)
+
+
+def _counts(held: Mapping[UUID, list[str]], found: list[SetView]) -> dict[str, int]:
+    """Return how many active members hold each set, by assignment or by their role."""
+    counts = dict.fromkeys((s.name for s in found), 0)
+    for row in identity.members().filter(state=MembershipState.ACTIVE):
+        by_role = {MEMBER.name} | ({ADMIN.name} if row.role in (Role.OWNER, Role.ADMIN) else set())
+        for name in by_role | set(held.get(row.user_id, ())):
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _worded(found: SetView) -> SetView:
+    """Return a built-in set in the reader's language."""
+    if not found.built_in:
+        return found
+    return replace(found, label=_(found.label), description=_(found.description))
+
+
+def _field_rules(found: SetView) -> list[tuple[str, str, dict[str, bool]]]:
+    """Return the set's rules on fields as (object, field, rule), both named as readers know them."""
+    told = []
+    for key, rule in sorted(found.body.get("fields", {}).items()):
+        name, _dot, field = key.partition(".")
+        definition = catalog().find(name)
+        if definition is None or field not in definition.all_fields:
+            told.append((name, field, rule))
+        else:
+            label = definition.label_for(show.locale(), plural=True)
+            told.append((label, show.label(definition, field), rule))
+    return told
 
 
 def _object_line(definition: ObjectDef, found: list[SetView]) -> dict[str, Any]:
@@ -112,15 +148,15 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
             problem = refused
     holders = [key for key, names in queries.assignments().items() if found.name in names]
     context = base(request, "permissions") | {
-        "set": found,
+        "set": _worded(found),
         "fresh": fresh,
         "lines": lines(found),
         "rights": [str(label) for _key, label in RIGHTS],
         "system": [
-            (key, text, key in found.body.get("systemPermissions", ()))
+            (key, _(text), key in found.body.get("systemPermissions", ()))
             for key, text in bodies.SYSTEM_PERMISSIONS.items()
         ],
-        "fields": sorted(found.body.get("fields", {}).items()),
+        "fields": _field_rules(found),
         "holders": sorted(str(user) for user in identity.people(holders).values()),
         "may_change": may_change,
         "problem": problem,
@@ -128,7 +164,7 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
     crumbs = [
         *context["crumbs"][:1],
         (_("Permissions"), reverse("portal:permissions")),
-        (found.label or _("New"), ""),
+        (_worded(found).label or _("New"), ""),
     ]
     return render(
         request,
