@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
@@ -117,6 +118,11 @@ class PortalContext:
         return [
             (code, translation.get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES
         ]
+
+    @property
+    def live(self) -> bool:
+        """Whether pages hear of jobs through a socket: where processes share a channel layer."""
+        return not isinstance(get_channel_layer(), InMemoryChannelLayer)
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:

@@ -61,13 +61,15 @@
     }));
   }
 
-  // A running job is asked for once a second, less often while nobody looks; the page reloads once it is over.
+  // A running job is asked for once a second, less often while nobody looks or js/live-job.js hears of it; the page reloads once it is over.
   function following() {
     const box = document.querySelector("[data-job]");
     if (!box) return;
     const bar = box.querySelector("progress"), said = box.querySelector("[data-said]"), state = document.querySelector("[data-state]");
     const log = document.querySelector("[data-log]"), trouble = box.querySelector("[data-trouble]");
+    let timer = 0;
     async function ask() {
+      window.clearTimeout(timer);
       try {
         const answer = await fetch(box.dataset.job, { headers: { Accept: "application/json" }, credentials: "same-origin" });
         if (!answer.ok) throw new Error(String(answer.status));
@@ -79,9 +81,11 @@
         if (log && log.textContent !== job.log) { log.textContent = job.log; log.hidden = !job.log; log.scrollTop = log.scrollHeight; }
         trouble.hidden = true;
       } catch (error) { trouble.hidden = false; }
-      window.setTimeout(ask, document.hidden ? 5000 : 1000);
+      window.clearTimeout(timer);
+      timer = window.setTimeout(ask, document.hidden ? 5000 : "live" in box.dataset ? 3000 : 1000);
     }
-    window.setTimeout(ask, 600);
+    timer = window.setTimeout(ask, 600);
+    box.addEventListener("live-job", ask); // the job is in another state
   }
 
   // The address and the first host of a new tenant follow its name until somebody types their own.
