@@ -178,3 +178,16 @@ def test_colours_come_from_the_design_tokens(superuser: Client, tmp_path: Any) -
     other = tmp_path / "tokens.css"
     other.write_text(tokens.TOKENS.read_text().replace(light["brand"], "#123456"))
     assert tokens.scales(other)["primary"]["600"] == "#123456"
+
+
+def test_an_empty_list_says_what_is_empty_and_a_search_without_a_hit_leads_back(superuser: Client) -> None:
+    text = superuser.get("/console/tenants/tenant/?q=nobody-is-called-that").content.decode()
+    assert "Nothing matches" in text and "Show all" in text
+    assert "yielded" not in text
+
+
+def test_a_host_is_written_as_it_is_typed(superuser: Client, people: People) -> None:
+    with platform_scope("test of a page"):
+        host = Host.objects.filter(tenant=people.tenants["acme"].id).first()
+    text = superuser.get(f"/console/tenants/host/{host.pk}/change/").content.decode()
+    assert f"<h1>{host.domain}</h1>" in text

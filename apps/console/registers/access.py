@@ -28,6 +28,7 @@ from apps.console.panels import Badge, Fact, Link, Panel, Tone
 from apps.console.registers.register import Register
 from apps.console.registers.states import in_list
 from apps.identity.models import ApiKey, Invitation, Membership, MembershipState, Session
+from apps.identity.user_agents import device_of
 
 STATUS: dict[str, tuple[Any, Tone]] = {
     "pending": (gettext_lazy("pending"), "info"),
@@ -204,7 +205,7 @@ class SessionRegister(OfTenant):
             Fact(_("kind"), row.get_kind_display()),
             Fact(_("host"), row.host),
             Fact(_("IP address"), row.ip),
-            Fact(_("device"), row.user_agent),
+            Fact(_("device"), device_of(row.user_agent).label, row.user_agent),
             Fact(_("signed in"), row.created_at),
             Fact(_("last seen"), row.last_seen_at),
             Fact(_("expires"), row.expires_at),

@@ -24,6 +24,7 @@ from apps.console.panels import Badge, Fact, Link, Panel, Table
 from apps.console.registers.register import Register, Tool
 from apps.console.registers.states import in_list
 from apps.identity.models import Membership, Session, User
+from apps.identity.user_agents import device_of
 
 
 class PersonRegister(Register):
@@ -109,7 +110,7 @@ class PersonRegister(Register):
                 Link(each.get_kind_display(), reverse("console:identity_session_change", args=[each.pk])),
                 each.host,
                 each.ip,
-                each.user_agent[:60],
+                device_of(each.user_agent).label or each.user_agent[:60],
                 each.last_seen_at,
             )
             for each in Session.objects.filter(user=row, ended_at=None).order_by("-last_seen_at")[:20]

@@ -18,6 +18,7 @@ from apps.core.errors import FieldError, Invalid, Problem
 from apps.identity import queries
 from apps.identity.services import accounts
 from apps.identity.services import sessions as services
+from apps.identity.user_agents import device_of
 from apps.portal import middleware, preferences
 from apps.portal.context import THEME_COOKIE
 from apps.portal.models import Preference
@@ -140,7 +141,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("All other sessions have ended."))
         return HttpResponseRedirect(reverse("portal:profile-sessions"))
     found = [
-        {"session": s, "device": device(s.user_agent), "here": s.id == identity.credential_id}
+        {"session": s, "device": _device(s.user_agent), "here": s.id == identity.credential_id}
         for s in queries.sessions_of(identity.user_id)
     ]
     return render(request, "portal/sessions.html", _base(request, "profile-sessions") | {"sessions": found})
@@ -155,28 +156,8 @@ def end_session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     return HttpResponseRedirect(reverse("portal:profile-sessions"))
 
 
-def device(agent: str) -> dict[str, str]:
-    """Return browser, system and icon that a user agent names; "Program" for anything else."""
-    browsers = (
-        ("Edg/", "Edge"),
-        ("OPR/", "Opera"),
-        ("Firefox/", "Firefox"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-    )
-    systems = (
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Android", "Android"),
-        ("Windows", "Windows"),
-        ("Mac OS", "macOS"),
-        ("Linux", "Linux"),
-    )
-    browser = next((name for mark, name in browsers if mark in agent), "")
-    system = next((name for mark, name in systems if mark in agent), "")
-    phone = system in ("iPhone", "Android")
-    label = " · ".join(part for part in (browser, system) if part) or _("Program")
-    return {
-        "label": label,
-        "icon": "device-mobile" if phone else ("device-desktop" if browser else "terminal-2"),
-    }
+def _device(agent: str) -> dict[str, str]:
+    """Return the words for a user agent and the icon beside them."""
+    found = device_of(agent)
+    icon = "device-mobile" if found.phone else "device-desktop" if found.browser else "terminal-2"
+    return {"label": found.label or _("Program"), "icon": icon}
