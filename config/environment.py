@@ -83,6 +83,13 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("METRICS_TOKEN", "text", "", "Token that `/metrics` asks for; empty turns it off.", secret=True),
 )
 
+
+def _told(variable: Variable) -> Any:
+    """Return the default as documents show it: a folder of this repository without where that lies."""
+    here = variable.type == "path" and variable.default
+    return Path(variable.default).relative_to(ROOT).as_posix() if here else variable.default
+
+
 for _variable in VARIABLES:
     declare(
         kind="setting",
@@ -91,7 +98,7 @@ for _variable in VARIABLES:
         enforced_by="config.environment:read",
         tested_by=PROOF,
         type=_variable.type,
-        default=_variable.default,
+        default=_told(_variable),
         secret=_variable.secret,
     )
 
