@@ -11,6 +11,9 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.api import idempotency  # noqa: PLC0415 - needs the models
+        from apps.api.limits import used  # noqa: PLC0415
         from apps.core.chores import Chore, chores  # noqa: PLC0415
+        from apps.tenants.quotas import Gauge, gauges  # noqa: PLC0415
 
+        gauges.register("requests_minute", Gauge(used))
         chores.register("api.old_answers", Chore("Remove old idempotent answers", 900, idempotency.sweep))

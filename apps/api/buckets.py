@@ -120,6 +120,7 @@ class Limiter:
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
         self._lock = Lock()
         self._down_until = 0.0
+        self._denies_until = 0.0
         self.last_error = ""
 
     @property
@@ -142,11 +143,28 @@ class Limiter:
         with self._lock:
             wait = 0.0 if granted else max(0.0, (1 - left) / policy.per_second)
             lease = _Lease(max(0, granted - 1), wanted, now, left, now + min(wait, LEASE_SECONDS))
+            self._denies_until = max(self._denies_until, lease.denied_until if wait else 0.0)
             self._leases[key] = lease
             self._leases.move_to_end(key)
             while len(self._leases) > MAX_KEYS:
                 self._leases.popitem(last=False)
         return _verdict(policy, allowed=granted > 0, left=left + lease.tokens, wait=wait)
+
+    @property
+    def denies(self) -> bool:
+        """Whether any bucket is known to be empty now."""
+        return time.monotonic() < self._denies_until
+
+    def denied(self, key: str) -> float:
+        """Return the seconds for which `key` is known to be empty, 0.0 when it may be asked; takes nothing."""
+        lease = self._leases.get(key)
+        return max(0.0, lease.denied_until - time.monotonic()) if lease else 0.0
+
+    def spent(self, key: str, policy: Policy) -> int:
+        """Return how many tokens of `key` are gone now; takes nothing."""
+        _granted, left = self._take(key, policy, 0)
+        lease = self._leases.get(key)
+        return max(0, math.ceil(policy.quota - left) - (lease.tokens if lease else 0))
 
     def _take(self, key: str, policy: Policy, wanted: int) -> tuple[int, float]:
         if self._shared is not None and not self.degraded:

@@ -100,11 +100,13 @@ class Door(APIView):
         _check_query(call.request)
         if not self.identifies:
             return handler(call, **kwargs)
+        limits.check_empty(call)
         if call.request.method in self.recalls and (found := self._recalled(call, handler, kwargs)):
             return found
         call.identity = self._identity(call)
         self._admit(call)
         limits.check_caller(call)
+        limits.check_tenant(call)
         with self._scope(call):
             if self._replays(call) and call.tenant is not None:
                 return answer_once(call, lambda: handler(call, **kwargs))
@@ -125,6 +127,7 @@ class Door(APIView):
         if not call.is_current:
             return None
         limits.check_caller(call)
+        limits.check_tenant(call)
         return response
 
     def _handler(self, request: HttpRequest) -> Callable[..., HttpResponseBase] | None:

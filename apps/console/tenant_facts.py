@@ -9,6 +9,7 @@ from apps.console.panels import Meter
 from apps.events.models import Job
 from apps.identity.models import Membership, MembershipState
 from apps.tenants.models import Tenant
+from apps.tenants.quotas import usage
 
 # Estimates of the statistics collector: a count for the operator must not read the rows.
 SIZES = """
@@ -32,17 +33,9 @@ def sizes_of(tenant: Tenant) -> tuple[int, int, int]:
     return records, size, tables
 
 
-def usage(tenant: Tenant) -> dict[str, int]:
-    """What is used of the quotas that can be read now, by the quota's key."""
-    records, size, _tables = sizes_of(tenant)
-    return {"members": members_of(tenant), "records": records, "storage_mb": -(-size // 1_048_576)}
-
-
-def meters(tenant: Tenant) -> dict[str, Meter | int]:
-    """Usage beside the plan's limits; a limit whose use is not stored is shown as the limit alone."""
-    used, limits = usage(tenant), tenant.plan.quotas
-    shown: dict[str, Meter | int] = {key: Meter(value, limits.get(key)) for key, value in used.items()}
-    return shown | {key: value for key, value in limits.items() if key not in used}
+def meters(tenant: Tenant) -> dict[str, tuple[Any, Meter]]:
+    """Usage beside the plan's limits, by the quota's key: its label and a meter."""
+    return {item.kind.key: (item.kind.label, Meter(item.used, item.limit)) for item in usage(tenant.ref)}
 
 
 def last_seed(tenant: Tenant) -> Mapping[str, Any]:

@@ -1,9 +1,9 @@
-"""Declared = enforced: the one register of every setting and YAML key, with its enforcing code and its test."""
+"""Declared = enforced: the one register of every setting, YAML key and quota, with its enforcing code and its test."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["setting", "yaml"]
+Kind = Literal["setting", "yaml", "quota"]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,10 @@ class IdentityConfig(AppConfig):
         from apps.tenants.archiving import parts  # noqa: PLC0415
 
         parts.register("people", PART)
+        from apps.identity.queries import active_members  # noqa: PLC0415
+        from apps.tenants.quotas import Gauge, gauges  # noqa: PLC0415
+
+        gauges.register("members", Gauge(active_members))
         from apps.core.chores import Chore, chores  # noqa: PLC0415
         from apps.identity.session_store import SessionStore  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from apps.core.scope import current_scope, current_tenant
+from apps.core.scope import TenantRef, current_scope, current_tenant
 from apps.identity.grants import open_sessions
 from apps.identity.models import ApiKey, Invitation, Membership, MembershipState, Role, Session, User
 
@@ -27,6 +27,11 @@ def members() -> QuerySet[Membership]:
     """Return the current tenant's memberships with their people, by name; all states."""
     rows = Membership.objects.select_related("user").filter(tenant=current_tenant().id)
     return rows.order_by("user__name", "user__email")
+
+
+def active_members(tenant: TenantRef) -> int:
+    """Count the people who may enter a tenant."""
+    return Membership.objects.filter(tenant=tenant.id, state=MembershipState.ACTIVE).count()
 
 
 def membership_of(user_id: UUID) -> Membership | None:

@@ -16,4 +16,12 @@ class ObjectsConfig(AppConfig):
         declare_shapes()
         declare_events()
         declare_record_events()
+        from apps.core.chores import Chore, chores  # noqa: PLC0415
+        from apps.objects.records import tally  # noqa: PLC0415
         from apps.objects.transfer import jobs  # noqa: F401, PLC0415 - registers the tasks; needs the models
+        from apps.objects.transfer.queries import stored_bytes  # noqa: PLC0415
+        from apps.tenants.quotas import Gauge, gauges, stores  # noqa: PLC0415
+
+        gauges.register("records", Gauge(tally.used))
+        stores.register("imports", Gauge(stored_bytes))
+        chores.register("objects.tally", Chore("Correct the count of records", 300, tally.correct_all))

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from apps.core.errors import FieldError, Invalid
 from apps.core.scope import current_tenant
+from apps.tenants import quotas
 
 LIMIT = 512 * 1024
 FOLDER = "brand"
@@ -26,7 +27,9 @@ def kind_of_image(data: bytes) -> str | None:
 
 
 def keep(data: bytes) -> str:
-    """Write a logo and return its name below the tenant's files; raises `Invalid` for what is no small image."""
+    """Write a logo and return its name below the tenant's files; raises `Invalid` for what is no small image,
+    and QUOTA_EXCEEDED when the plan's storage is full.
+    """
     kind = kind_of_image(data)
     if kind is None:
         message = _("Choose a PNG, JPEG or WebP image.")
@@ -36,6 +39,8 @@ def keep(data: bytes) -> str:
         raise Invalid(message, [FieldError("logo", "max_length", message, constraint=LIMIT)])
     name = f"{hashlib.sha256(data).hexdigest()[:32]}.{kind}"
     path = _folder() / name
+    if not path.is_file():
+        quotas.require(current_tenant(), "storage_mb", len(data))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return f"{FOLDER}/{name}"

@@ -70,6 +70,7 @@ urlpatterns = [
     path("settings/keys", keys.keys, name="keys"),
     path("settings/keys/<uuid:key_id>/revoke", keys.revoke, name="key-revoke"),
     path("settings/brand", brand.brand, name="brand"),
+    path("settings/plan", data.plan, name="plan"),
     path("settings/modules", data.modules, name="modules"),
     path("settings/ledger", ledger.browse, name="ledger"),
     path("settings/ledger/verify", ledger.verify, name="ledger-verify"),

@@ -11,8 +11,10 @@ class TenantsConfig(AppConfig):
         from apps.audit.directory import Directory, directories  # noqa: PLC0415 - models must be loaded
         from apps.core.chores import Chore, chores  # noqa: PLC0415
         from apps.tenants import archiving, importing, provision, queries  # noqa: F401, PLC0415 - register tasks
+        from apps.tenants.quotas import declare_quotas  # noqa: PLC0415
         from apps.tenants.removal import remove_due  # noqa: PLC0415
 
+        declare_quotas()
         chores.register(
             "tenants.remove_due", Chore("Remove tenants whose grace period is over", 3600, remove_due)
         )

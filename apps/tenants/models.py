@@ -19,7 +19,7 @@ COLOR = RegexValidator(r"^#[0-9a-f]{6}\Z", _("A colour as #rrggbb, in small lett
 
 
 class Plan(models.Model):  # type: ignore[django-manager-missing]  # the manager of an abstract base
-    """What a tenant may use. `quotas` maps a resource (members, records, storage_mb, requests_minute) to a limit."""
+    """What a tenant may use. `quotas` maps the keys of `apps.tenants.quotas` to limits."""
 
     placement: ClassVar[str] = "public"
     code = models.SlugField(_("code"), max_length=40, primary_key=True)

@@ -11,8 +11,9 @@ from apps.core.actor import Actor
 from apps.core.clock import bump
 from apps.core.errors import Conflict, FieldError, Invalid, PermissionDenied
 from apps.tenants.models import Plan, Tenant
+from apps.tenants.quotas import KINDS
 
-QUOTAS = ("members", "records", "storage_mb", "requests_minute")
+QUOTAS = tuple(KINDS)
 LARGEST = 10**12
 
 
@@ -24,7 +25,10 @@ def _operator(by: Actor) -> None:
 
 @transaction.atomic
 def save_plan(*, code: str, name: str, quotas: Mapping[str, int | None], is_default: bool, by: Actor) -> Plan:
-    """Write a plan, new or known; a quota of None is no limit. Exactly one plan is the default. Platform scope."""
+    """Write a plan, new or known; a quota of None is no limit. Exactly one plan is the default. Platform scope.
+
+    Limits hold from the next request on, for every tenant on the plan.
+    """
     _operator(by)
     known = Plan.objects.select_for_update().filter(pk=code).first()
     before = _values(known) if known else None
@@ -51,6 +55,9 @@ def save_plan(*, code: str, name: str, quotas: Mapping[str, int | None], is_defa
         after=_values(plan),
     )
     bump(None)
+    if before and before["quotas"] != plan.quotas:
+        for tenant_id in Tenant.objects.filter(plan=plan).values_list("pk", flat=True):
+            bump(tenant_id)
     return plan
 
 
@@ -101,7 +108,7 @@ def _errors(plan: Plan, quotas: Mapping[str, int | None]) -> list[FieldError]:
         FieldError(key, "unknown_field", "There is no such quota.") for key in quotas if key not in QUOTAS
     ]
     for key, value in quotas.items():
-        if value is not None and not 0 <= value <= LARGEST:
+        if value is not None and not (type(value) is int and 0 <= value <= LARGEST):
             errors.append(
                 FieldError(key, "invalid_value", "A whole number from 0 on, or nothing for no limit.")
             )

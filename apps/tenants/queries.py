@@ -1,6 +1,7 @@
 """Reads for others: tenants as values, cached until the platform's clock moves."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.conf import settings
@@ -27,6 +28,7 @@ class TenantSnapshot:
     plan: str
     brand_color: str
     logo: str
+    quotas: Mapping[str, int] = field(hash=False)
 
     @property
     def ref(self) -> TenantRef:
@@ -52,21 +54,22 @@ def _snapshot(tenant: Tenant) -> TenantSnapshot:
         plan=tenant.plan_id,
         brand_color=tenant.brand_color,
         logo=tenant.logo,
+        quotas=tenant.plan.quotas,
     )
 
 
 def _load_id(tenant_id: UUID) -> TenantSnapshot | None:
-    tenant = Tenant.objects.filter(pk=tenant_id).first()
+    tenant = Tenant.objects.select_related("plan").filter(pk=tenant_id).first()
     return _snapshot(tenant) if tenant else None
 
 
 def _load_slug(slug: str) -> TenantSnapshot | None:
-    tenant = Tenant.objects.filter(slug=slug).first()
+    tenant = Tenant.objects.select_related("plan").filter(slug=slug).first()
     return _snapshot(tenant) if tenant else None
 
 
 def _load_host(domain: str) -> TenantSnapshot | None:
-    host = Host.objects.select_related("tenant").filter(domain=domain).first()
+    host = Host.objects.select_related("tenant__plan").filter(domain=domain).first()
     if host:
         return _snapshot(host.tenant)
     if settings.TENANCY_MODE == "single":
@@ -75,7 +78,7 @@ def _load_host(domain: str) -> TenantSnapshot | None:
 
 
 def _only() -> TenantSnapshot | None:
-    found = list(Tenant.objects.exclude(state=State.DELETED)[:2])
+    found = list(Tenant.objects.select_related("plan").exclude(state=State.DELETED)[:2])
     return _snapshot(found[0]) if len(found) == 1 else None
 
 

@@ -126,7 +126,9 @@ def _sequences(cursor: "object", schema: str) -> tuple[list[str], list[str]]:
     made, tied = [], []
     for name, last, start, table, column in cursor.fetchall():  # type: ignore[attr-defined]
         qualified = f'"{schema}"."{name}"'
-        made.append(f"CREATE SEQUENCE {qualified} START {start if last is None else last + 1} MINVALUE 1")
+        made.append(f"CREATE SEQUENCE {qualified} START {start} MINVALUE 1")
+        if last is not None:
+            made.append(f"SELECT setval('{qualified}', {last})")
         if table:
             tied.append(f'ALTER SEQUENCE {qualified} OWNED BY "{schema}"."{table}"."{column}"')
     return made, tied

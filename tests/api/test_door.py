@@ -234,7 +234,7 @@ def test_limits_are_told_and_kept(owner, monkeypatch):
     with override_settings(RATE_LIMIT_USER="3/m", RATE_LIMIT_IP="100/m"):
         answers_ = [owner.get("/api/echo") for _ in range(4)]
     assert [a.status_code for a in answers_] == [200, 200, 200, 429]
-    assert answers_[0]["RateLimit-Policy"] == '"caller";q=3;w=60'
+    assert answers_[0]["RateLimit-Policy"] == '"caller";q=3;w=60, "tenant";q=6000;w=60'
     assert answers_[0]["RateLimit"].startswith('"caller";r=2;t=')
     assert int(answers_[3]["Retry-After"]) in range(1, 21)
     error(answers_[3], 429, "RATE_LIMIT_EXCEEDED")

@@ -186,7 +186,7 @@ def test_the_plan_limits_active_members(team):
         Tenant.objects.filter(pk=tenant.id).update(plan=plan)
     with tenant_scope(tenant):
         members.create_member(email="four@t.test", by=SYSTEM)
-        assert refused("QUOTA_EXCEEDED", members.create_member, email="five@t.test", by=SYSTEM).status == 409
+        assert refused("QUOTA_EXCEEDED", members.create_member, email="five@t.test", by=SYSTEM).status == 403
         members.suspend(user_id=people["member"][0].id, by=SYSTEM)
         members.create_member(email="five@t.test", by=SYSTEM)
         refused("QUOTA_EXCEEDED", members.reactivate, user_id=people["member"][0].id, by=SYSTEM)

@@ -15,6 +15,7 @@ from apps.objects import query, records
 from apps.objects.query import plans
 from apps.objects.records import call
 from apps.permissions import services as permissions
+from apps.tenants import quotas
 from tests.objects.test_records import refused
 
 
@@ -119,6 +120,7 @@ def test_only_the_clock_stands_between(revoked, monkeypatch):
     world, sales, _, remembered = revoked
     with tenant_scope(world.acme) as scope:
         lie = replace(remembered, clock=scope.clock)
+        quotas.limit_of(world.acme, "records")
     monkeypatch.setattr(plans, "remembered", lambda tenant, by: lie)
     before = written(world)
     records.create("qa_lead", {"name": "after"}, by=sales, tenant=world.acme)

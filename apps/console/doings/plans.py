@@ -17,13 +17,9 @@ from apps.console.deeds import Deed, DeedForm, Outcome
 from apps.core.actor import Actor
 from apps.tenants import plans
 from apps.tenants.models import Plan, Tenant
+from apps.tenants.quotas import KINDS
 
-QUOTA_LABELS = {
-    "members": gettext_lazy("Members"),
-    "records": gettext_lazy("Records"),
-    "storage_mb": gettext_lazy("Storage (MB)"),
-    "requests_minute": gettext_lazy("Requests a minute"),
-}
+QUOTA_LABELS = {key: kind.label for key, kind in KINDS.items()}
 
 
 class QuotaForm(DeedForm):

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from apps.audit import queries as ledger
 from apps.console.archives import archives_of
-from apps.console.doings.plans import QUOTA_LABELS
 from apps.console.installed import BUILT, installed_in
 from apps.console.operator import sees_everything
 from apps.console.pages.ledger import ledger_url
@@ -65,11 +64,11 @@ def _hosts(row: Tenant) -> Panel:
 
 
 def _usage(row: Tenant) -> Panel:
-    facts = [Fact(QUOTA_LABELS.get(key, key), value) for key, value in meters(row).items()]
+    facts = [Fact(label, value) for label, value in meters(row).values()]
     _records, _size, tables = sizes_of(row)
     plan = Link(row.plan.name, reverse("console:tenants_plan_change", args=[row.plan_id]))
     facts = [Fact(_("plan"), plan), *facts, Fact(_("tables"), tables)]
-    note = _("Records and storage are estimates of the database; nothing is read to make them.")
+    note = _("Storage is that of uploaded files; requests are those of the last minute.")
     return Panel(_("Plan and usage"), facts=facts, key="usage", note=note)
 
 

@@ -16,7 +16,7 @@ from apps.identity import passwords, rules
 from apps.identity.models import Membership, MembershipState, Role, User, normalize_email
 from apps.identity.services.keys import revoke_keys_of
 from apps.identity.services.sessions import end_sessions
-from apps.tenants.models import Tenant
+from apps.tenants import quotas
 
 EMAIL = EmailValidator()
 EMAIL_LENGTH = 254
@@ -44,7 +44,7 @@ def create_member(
 
 
 def join(*, user: User, role: str, by: Actor, tenant: TenantRef) -> Membership:
-    """Write a membership; 409 for a second one and for a full plan."""
+    """Write a membership; 409 for a second one, 403 for a full plan."""
     require_room(tenant)
     try:
         with transaction.atomic():
@@ -151,21 +151,8 @@ def known_role(role: str) -> Role:
 
 
 def require_room(tenant: TenantRef) -> None:
-    """Raise 409 QUOTA_EXCEEDED when the plan's `members` are all taken by active members.
-
-    The tenant's row is locked until the end of the transaction, so that parallel joins count each other.
-    """
-    rows = Tenant.objects.select_for_update(no_key=True, of=("self",)).select_related("plan")
-    row = rows.get(pk=tenant.id)
-    limit = row.plan.quotas.get("members")
-    taken = Membership.objects.filter(tenant=tenant.id, state=MembershipState.ACTIVE).count()
-    if limit is not None and taken >= limit:
-        raise Conflict(
-            _("The plan allows %(limit)s members.") % {"limit": limit},
-            code="QUOTA_EXCEEDED",
-            cure=_("Ask for a larger plan, or remove somebody."),
-            details={"quota": "members", "limit": limit},
-        )
+    """Raise 403 QUOTA_EXCEEDED when the plan's `members` are all taken by active members."""
+    quotas.require(tenant, "members")
 
 
 def _find(user_id: UUID) -> Membership:

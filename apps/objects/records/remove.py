@@ -18,7 +18,7 @@ from apps.core.scope import TenantRef
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.query import plans
 from apps.objects.query.compiler import Named, Plan
-from apps.objects.records import history, statements
+from apps.objects.records import history, statements, tally
 from apps.objects.records.call import Call, opened
 from apps.objects.records.change import IfMatch, found, match_version
 from apps.objects.records.written import Removed, Written
@@ -56,6 +56,7 @@ def deleted(call: Call, record_id: UUID | str, if_match: IfMatch = None) -> Remo
         _mark(other, child, call.now, "deleted", {"with": call.target(identity)})
         also += 1
     _mark(call, row, call.now, "deleted")
+    tally.give_back(call.tenant, also + 1)
     return Removed(call.obj.name, str(identity), also)
 
 
@@ -71,8 +72,10 @@ def restore(name: str, record_id: UUID | str, *, by: Actor, tenant: TenantRef | 
         if row["deleted_at"] is None:
             return Written(call.obj.name, str(identity), statements.current(call, identity))
         _require_living_masters(call, row)
+        followers = list(_followers(call, [identity], row["deleted_at"]))
+        tally.take(call.tenant, len(followers) + 1)
         text = _mark(call, row, None, "restored")
-        for other, child in list(_followers(call, [identity], row["deleted_at"])):
+        for other, child in followers:
             _mark(other, child, None, "restored", {"with": call.target(identity)})
         return Written(call.obj.name, str(identity), text, changed=["deleted_at"])
 

@@ -16,9 +16,11 @@ from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import kind_of, reference_not_found
 from apps.objects.query import plans
 from apps.objects.query.compiler import Compiler, Named, Plan
+from apps.objects.records import tally
 from apps.objects.records.accept import invalid, writable
-from apps.objects.records.call import Call
+from apps.objects.records.call import Call, Swerve
 from apps.objects.records.history import Book
+from apps.tenants import quotas
 
 REFERENCES = ("lookup", "master_detail")
 MEMBER = sql.SQL(
@@ -33,11 +35,15 @@ TOUCH = sql.SQL(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A compiled change. `head` are the parameters of the checks; the columns' values and the book's follow."""
+    """A compiled change. `head` are the parameters of the checks; the columns' values and the book's follow.
+
+    One that adds a record has a last check: whether the plan, with its `limit`, has room for it.
+    """
 
     plan: Plan
     columns: tuple[str, ...]
     checked: tuple[str, ...]
+    limit: int | None = None
 
 
 def insertable(obj: ObjectDef) -> tuple[str, ...]:
@@ -48,20 +54,22 @@ def insertable(obj: ObjectDef) -> tuple[str, ...]:
 
 def insert(call: Call, values: Mapping[str, Any], book: Book) -> str:
     """Insert one record with its history; return its JSON as the actor may read it."""
-    key = plans.key_of(call.view(), "insert", call.obj.name, call.clock is None)
-    change = plans.cache.get(key, lambda: _compile_insert(call, book))
+    limit = _limit(call)
+    key = plans.key_of(call.view(), "insert", call.obj.name, call.clock is None, limit)
+    change = plans.cache.get(key, lambda: _compile_insert(call, book, limit))
     return _run(call, change, values, [values.get(name) for name in change.columns], book)
 
 
-def _compile_insert(call: Call, book: Book) -> Change:
+def _compile_insert(call: Call, book: Book, limit: int | None) -> Change:
     compiler, columns = call.compiler(), insertable(call.obj)
     checks, checked = _checks(compiler, call.obj, [n for n in columns if _points(call.obj.all_fields[n])])
+    checks.append(tally.room(call.tenant, limit))
     body = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         compiler.table(call.obj),
         sql.SQL(", ").join([sql.Identifier(name) for name in columns]),
         sql.SQL(", ").join([sql.SQL("%s")] * len(columns)),
     )
-    return Change(_whole(call, compiler, checks, body, book), columns, checked)
+    return Change(_whole(call, compiler, checks, body, book), columns, checked, limit)
 
 
 def update(call: Call, record_id: UUID, values: Mapping[str, Any], book: Book, version: int) -> str:
@@ -169,11 +177,23 @@ def _run(call: Call, change: Change, values: Mapping[str, Any], params: list[Any
     row = call.run(change.plan.sql, bound, writes=True)[0]
     if call.clock is not None:
         return str(row[0])
-    missing = [name for name, known in zip(change.checked, row[1:], strict=True) if not known]
+    if change.limit is not None and not row[-1]:
+        raise tally.full(call.tenant, change.limit)
+    missing = [name for name, known in zip(change.checked, row[1:], strict=False) if not known]
     if missing:
         fields = [call.obj.all_fields[name] for name in missing]
         raise invalid(call.obj, [_missing(found, values[found.name]) for found in fields])
     return str(row[0])
+
+
+def _limit(call: Call) -> int | None:
+    """Return the plan's limit on records, as of the clock that the statement compares."""
+    if call.clock is None:
+        return quotas.limit_of(call.tenant, "records")
+    known = quotas.limit_at(call.tenant, "records", call.clock)
+    if known is None:
+        raise Swerve
+    return known[0]
 
 
 def _missing(found: FieldDef, value: Any) -> FieldError:

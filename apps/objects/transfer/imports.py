@@ -21,6 +21,7 @@ from apps.objects.transfer.mapping import Link, check_links, guess
 from apps.objects.transfer.models import MOVES, ImportRun, ImportState, Mode
 from apps.permissions.access import Access, access_for
 from apps.permissions.rights import Denied
+from apps.tenants import quotas
 
 
 @transaction.atomic
@@ -30,6 +31,7 @@ def upload(*, object_name: str, file_name: str, content: bytes, by: Actor) -> Im
     if len(content) > settings.MAX_UPLOAD_BYTES:
         message = f"The file is larger than {settings.MAX_UPLOAD_BYTES // 2**20} MiB."
         raise Problem("PAYLOAD_TOO_LARGE", message, status=413, cure="Split it into several files.")
+    quotas.require(current_tenant(), "storage_mb", len(content))
     table = source.read(file_name, content)
     links = guess(table.header, obj, access.editable(obj), catalog.catalog())
     run = ImportRun.objects.create(

@@ -12,6 +12,7 @@ from apps.core.actor import Actor
 from apps.core.errors import Problem
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 from apps.objects import catalog, records
+from apps.objects.records import tally
 from apps.objects.transfer import imports, source
 from apps.objects.transfer.mapping import Link
 from apps.objects.transfer.models import ImportRow, ImportRun, ImportState
@@ -32,6 +33,7 @@ def check(job: queue.JobHandle, run_id: str) -> dict[str, Any]:
             outcomes = {number: loader.load(row) for number, row in rows}
             transaction.set_rollback(True)
         with tenant_scope(tenant):
+            tally.give_back(tenant, sum(item.action == "created" for item in outcomes.values()))
             _keep(UUID(run_id), outcomes, dry=True)
         job.progress(done + len(rows), total)
     return _end(tenant, UUID(run_id), ImportState.CHECKED, job.by, dry=True)

@@ -5,7 +5,11 @@ import io
 from typing import Any
 from uuid import UUID
 
+from django.db.models import BigIntegerField, Sum
+from django.db.models.functions import Length
+
 from apps.core.actor import Actor
+from apps.core.scope import TenantRef
 from apps.objects.transfer import imports, source
 from apps.objects.transfer.models import ImportRow, ImportRun
 
@@ -43,6 +47,12 @@ def faults_csv(run_id: UUID, *, by: Actor, dry: bool) -> bytes:
         said = "; ".join(_sentence(item) for item in row.errors)
         writer.writerow([*map(_harmless, rows[row.number - 1]), row.number, _harmless(said)])
     return ("\ufeff" + out.getvalue()).encode()
+
+
+def stored_bytes(tenant: TenantRef) -> int:
+    """Return how much room the files of a tenant's imports take; reads none of them."""
+    size = Length("content", output_field=BigIntegerField())
+    return int(ImportRun.objects.aggregate(total=Sum(size))["total"] or 0)
 
 
 def _sentence(item: dict[str, Any]) -> str:

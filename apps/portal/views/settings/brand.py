@@ -42,7 +42,7 @@ def brand(request: HttpRequest) -> HttpResponse:
         try:
             change_settings(tenant_id=current_tenant().id, changes=_changes(request), by=actor_of(request))
         except Problem as refused:
-            if refused.status != 400:
+            if refused.status != 400 and refused.code != "QUOTA_EXCEEDED":
                 raise
             problem = refused
         else:
@@ -56,7 +56,7 @@ def brand(request: HttpRequest) -> HttpResponse:
     ids = {"brand_color": "color"}
     summary = [(ids.get(n, n), labels.get(n, n), text) for n, text in errors.items()]
     context |= {"problem": problem, "errors": errors, "summary": summary}
-    return render(request, "portal/settings/brand.html", context, status=400 if problem else 200)
+    return render(request, "portal/settings/brand.html", context, status=problem.status if problem else 200)
 
 
 def _changes(request: HttpRequest) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""What is installed, and the work that runs in the background."""
+"""What is installed, what the plan allows, and the work that runs in the background."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from apps.core.scope import current_tenant
 from apps.events import queries as work
 from apps.events.states import JobState
 from apps.objects.catalog import catalog
@@ -12,6 +13,7 @@ from apps.portal import show
 from apps.portal.navigation import icon_of
 from apps.portal.views.frame import actor_of, page
 from apps.portal.views.settings.frame import access_of, base
+from apps.tenants import quotas
 
 
 @require_GET
@@ -30,6 +32,23 @@ def modules(request: HttpRequest) -> HttpResponse:
         })  # fmt: skip
     context = base(request, "modules") | {"modules": installed.overview(), "objects": objects}
     return render(request, "portal/settings/modules.html", context)
+
+
+@require_GET
+@page
+def plan(request: HttpRequest) -> HttpResponse:
+    """Show what the plan allows and how much of it is used."""
+    access_of(request).require_system("manage_settings")
+    used = [
+        {
+            "usage": item,
+            "used": show.number(item.used),
+            "limit": None if item.limit is None else show.number(item.limit),
+        }
+        for item in quotas.usage(current_tenant())
+    ]
+    context = base(request, "plan") | {"used": used, "plan_name": quotas.plan_name()}
+    return render(request, "portal/settings/plan.html", context)
 
 
 @require_GET

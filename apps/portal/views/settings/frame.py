@@ -18,6 +18,7 @@ def base(request: HttpRequest, current: str) -> dict[str, Any]:
         ("permissions", "shield-lock", _("Permissions"), True),
         ("keys", "key", _("API keys"), True),
         ("brand", "palette", _("Branding"), access.has_system("manage_settings")),
+        ("plan", "gauge", _("Plan and usage"), access.has_system("manage_settings")),
         ("modules", "packages", _("Modules"), True),
         ("ledger", "book-2", _("Ledger"), access.has_system("view_audit")),
         ("jobs", "subtask", _("Jobs"), True),

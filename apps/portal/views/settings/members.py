@@ -75,7 +75,7 @@ def invite(request: HttpRequest) -> HttpResponse:
     try:
         made = invitations.invite(email=email, role=role, by=actor_of(request))
     except Problem as problem:
-        if problem.status not in (400, 409):
+        if problem.status not in (400, 409) and problem.code != "QUOTA_EXCEEDED":
             raise
         context = _context(request, problem=problem, email=email, role=role)
         return render(request, "portal/settings/members.html", context, status=problem.status)
@@ -103,7 +103,7 @@ def member(request: HttpRequest, user_id: UUID) -> HttpResponse:
         try:
             said = _change(request, user_id)
         except Problem as refused:
-            if refused.status not in (400, 409):
+            if refused.status not in (400, 409) and refused.code != "QUOTA_EXCEEDED":
                 raise
             problem = refused
         else:
