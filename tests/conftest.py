@@ -18,7 +18,7 @@ from tests.servers import LiveServer, live_server
 SHARED = Path(os.environ.get("AIBOS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
-LONGEST = ("tests/cli/test_journey.py",)
+LONGEST = ("tests/cli/test_journey.py", "tests/tenants/test_pooler.py", "tests/api/test_schemathesis.py")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
