@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
+from apps.core import health
 from apps.core.clock import Clocked, bump
 from apps.core.db import fast, loss
 from apps.core.db.base import DatabaseWrapper
@@ -182,6 +183,26 @@ def test_a_scope_survives_a_connection_that_the_server_closed(acme: TenantRef, s
     before = end_connection(superuser_url)
     with platform_scope("test"):
         assert connections["default"].connection.info.backend_pid != before
+
+
+def test_readiness_is_asked_on_a_new_connection_after_the_server_went(
+    acme: TenantRef, superuser_url: str
+) -> None:
+    """The check runs outside any scope, on a thread that may serve nothing else for minutes."""
+    assert health.run(critical_only=True)["database"].status == "ok"
+    end_connection(superuser_url)
+    assert health.run(critical_only=True)["database"].status == "ok"
+
+
+def test_readiness_would_stay_failed_on_the_dead_connection(
+    acme: TenantRef, superuser_url: str, blind: None
+) -> None:
+    """The control."""
+    assert health.run(critical_only=True)["database"].status == "ok"
+    end_connection(superuser_url)
+    connections["default"].close_if_unusable_or_obsolete()  # as after every request
+    assert [health.run(critical_only=True)["database"].status for _ in range(3)] == ["failed"] * 3
+    connections["default"].close()
 
 
 def test_a_connection_that_lives_is_kept(acme: TenantRef) -> None:

@@ -52,8 +52,10 @@ class DatabaseWrapper(django_tenants.DatabaseWrapper):
     def raw_cursor(self) -> psycopg.Cursor[Any]:
         """Return psycopg's own cursor: parameters bound by the server, statements prepared.
 
-        It passes the scope check by: only `scope`, `db.fast` and the health checks may take it.
+        It passes the scope check by: only `scope`, `db.fast` and the health checks may take it. Outside a
+        transaction nobody tells Django of a connection that is gone, so it is looked at here.
         """
+        self.drop_if_ended()
         self.ensure_connection()
         return psycopg.Cursor(self.connection)
 
