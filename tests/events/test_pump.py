@@ -66,7 +66,9 @@ def test_they_come_back_after_their_connections_were_ended(
         def all_done(event_id: str = event_id, job_id: str = job_id) -> bool:
             with tenant_scope(acme):
                 chained = all(entry.chained for entry in queries.history(f"event:{event_id}"))
-            return chained and job(job_id).state == "done" and event_id in {str(event.id) for event in running}
+            return (
+                chained and job(job_id).state == "done" and event_id in {str(event.id) for event in running}
+            )
 
         until(all_done)
         with psycopg.connect(superuser_url, autocommit=True) as admin:

@@ -33,7 +33,9 @@ def where(*texts: str) -> object:
 
 
 def test_one_group_holds_all_of_its_conditions() -> None:
-    assert where("0.name.has.ann", "0.size.gt.5") == {"$and": [{"name": {"$icontains": "ann"}}, {"size": {"$gt": "5"}}]}
+    assert where("0.name.has.ann", "0.size.gt.5") == {
+        "$and": [{"name": {"$icontains": "ann"}}, {"size": {"$gt": "5"}}]
+    }
 
 
 def test_groups_are_alternatives() -> None:
@@ -50,7 +52,12 @@ def test_values_may_hold_dots_and_percent_signs_are_literal() -> None:
 
 def test_unreadable_unknown_and_senseless_conditions_are_left_out() -> None:
     assert filters.decode(["0.secret.is.x"], THING, READABLE) == []
-    assert filters.decode(["0.nothing.is.x", "0.size.has.5", "0.size.gt.many", "0.due.on.soon", "x"], THING, READABLE) == []
+    assert (
+        filters.decode(
+            ["0.nothing.is.x", "0.size.has.5", "0.size.gt.many", "0.due.on.soon", "x"], THING, READABLE
+        )
+        == []
+    )
     assert filters.decode(["0.secret.is.x"], THING, frozenset(THING.all_fields)) != []
 
 
@@ -69,7 +76,11 @@ def test_a_sent_builder_becomes_conditions() -> None:
         "group=0&field=name&operator=has&value=ann&group=0&field=size&operator=between&value=..&low_0_size=1&high_0_size=9"
         "&group=1&field=state&operator=in&value=*&value_1_state=new&value_1_state=old&group=1&field=&operator=is&value="
     )
-    assert [c.encoded() for c in builder.sent(get)] == ["0.name.has.ann", "0.size.between.1..9", "1.state.in.new,old"]
+    assert [c.encoded() for c in builder.sent(get)] == [
+        "0.name.has.ann",
+        "0.size.between.1..9",
+        "1.state.in.new,old",
+    ]
 
 
 def test_every_offered_operator_has_words_and_a_test() -> None:
@@ -87,7 +98,9 @@ def test_addresses_keep_what_they_say() -> None:
 
 
 def test_addresses_leave_out_what_may_not_be_read() -> None:
-    found = address.read(QueryDict("columns=secret,name&sort=secret&f=0.secret.is.x"), THING, READABLE, size=25)
+    found = address.read(
+        QueryDict("columns=secret,name&sort=secret&f=0.secret.is.x"), THING, READABLE, size=25
+    )
     assert found.columns == ("name",) and not found.conditions
     assert all(name != "secret" for name, _down in found.sort)
 

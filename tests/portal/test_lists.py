@@ -20,7 +20,10 @@ def names(answer: object) -> list[str]:
 
 def test_the_list_opens_with_the_filter_of_its_first_view(atelier: Atelier) -> None:
     client = atelier.client("owner")
-    shown, everything = names(client.get("/o/crm_lead?size=100")), names(client.get("/o/crm_lead?f=&size=100"))
+    shown, everything = (
+        names(client.get("/o/crm_lead?size=100")),
+        names(client.get("/o/crm_lead?f=&size=100")),
+    )
     assert 0 < len(shown) < len(everything)
 
 
@@ -55,7 +58,10 @@ def test_pages_follow_each_other_without_gap_or_repetition(atelier: Atelier) -> 
         path = "/o/crm_lead" + more[1].replace("&amp;", "&")
     assert seen == everything
     back = re.search(r'rel="prev" href="([^"]+)"', answer.content.decode())[1].replace("&amp;", "&")
-    assert names(client.get("/o/crm_lead" + back)) == everything[len(everything) - len(names(answer)) - 10 :][:10]
+    assert (
+        names(client.get("/o/crm_lead" + back))
+        == everything[len(everything) - len(names(answer)) - 10 :][:10]
+    )
 
 
 def test_a_cursor_of_somebody_else_leads_to_the_first_page(atelier: Atelier) -> None:
@@ -72,7 +78,12 @@ def test_members_see_their_own_records_only(atelier: Atelier) -> None:
 
 def test_saved_views_are_kept_shared_and_opened_first(atelier: Atelier) -> None:
     manager, sales = atelier.client("manager"), atelier.client("sales")
-    form = {"name": "Hot ones", "query": "?f=0.rating.in.hot&columns=name,rating&sort=name", "shared": "1", "default": "1"}
+    form = {
+        "name": "Hot ones",
+        "query": "?f=0.rating.in.hot&columns=name,rating&sort=name",
+        "shared": "1",
+        "default": "1",
+    }
     answer = manager.post("/o/crm_lead/views", form)
     assert answer.status_code == 302
     text = manager.get("/o/crm_lead").content.decode()
@@ -92,7 +103,10 @@ def test_a_private_view_stays_private(atelier: Atelier) -> None:
 
 
 def test_the_export_holds_what_is_shown(atelier: Atelier) -> None:
-    client, query = atelier.client("manager"), "?f=0.rating.in.hot&columns=name,company,expected_value&sort=name"
+    client, query = (
+        atelier.client("manager"),
+        "?f=0.rating.in.hot&columns=name,company,expected_value&sort=name",
+    )
     body = b"".join(client.get(f"/o/crm_lead/export{query}&format=csv").streaming_content)
     found = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))
     assert found[0] == ["Name", "Company", "Expected value"]
@@ -124,11 +138,16 @@ def test_bulk_actions_ask_with_the_number_first(atelier: Atelier) -> None:
     question = client.post("/o/crm_lead/bulk", {"ids": ids, "action": "delete"})
     assert "Delete 3 records?" in question.content.decode()
     assert len(atelier.rows("crm_lead", {"where": {"company": "Bulk Ltd"}})) == 3
-    assert client.post("/o/crm_lead/bulk", {"ids": ids[:1], "action": "edit", "field": "rating"}).status_code == 200
+    assert (
+        client.post("/o/crm_lead/bulk", {"ids": ids[:1], "action": "edit", "field": "rating"}).status_code
+        == 200
+    )
     form = {"ids": ids[:1], "action": "edit", "field": "rating", "rating": "cold", "confirmed": "1"}
     assert client.post("/o/crm_lead/bulk", form).status_code == 302
     assert atelier.one("crm_lead", "Bulk 0")["rating"] == "cold"
-    assert client.post("/o/crm_lead/bulk", {"ids": ids, "action": "delete", "confirmed": "1"}).status_code == 302
+    assert (
+        client.post("/o/crm_lead/bulk", {"ids": ids, "action": "delete", "confirmed": "1"}).status_code == 302
+    )
     assert atelier.rows("crm_lead", {"where": {"company": "Bulk Ltd"}}) == []
     assert client.post(f"/o/crm_lead/{ids[0]}/restore").status_code == 302
     assert len(atelier.rows("crm_lead", {"where": {"company": "Bulk Ltd"}})) == 1

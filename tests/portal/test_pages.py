@@ -20,7 +20,9 @@ def test_an_administrator_opens_every_page(atelier: Atelier, path: str) -> None:
     answer = atelier.client("admin").get(path)
     assert answer.status_code == 200
     text = answer.content.decode()
-    assert "style=" not in text and not re.search(r"\son[a-z]+=", text), "the policy forbids inline styles and handlers"
+    assert "style=" not in text and not re.search(r"\son[a-z]+=", text), (
+        "the policy forbids inline styles and handlers"
+    )
     assert "no-store" in answer["Cache-Control"]
 
 

@@ -42,7 +42,12 @@ def test_a_record_is_created_shown_and_found_again(atelier: Atelier) -> None:
     where = create(atelier, name="Grace Shown", expected_value="12500.50")
     client = atelier.client("manager")
     text = client.get(where).content.decode()
-    assert "Grace Shown" in text and "€12,500.50" in text and "Mia Manager" in text and "Test &amp; Söhne" in text
+    assert (
+        "Grace Shown" in text
+        and "€12,500.50" in text
+        and "Mia Manager" in text
+        and "Test &amp; Söhne" in text
+    )
     assert "Grace Shown" in client.get("/").content.decode()
     assert "Grace Shown" in client.get("/search?q=Grace").content.decode()
     assert "Grace Shown" in client.get("/palette?q=grace").content.decode()
@@ -104,7 +109,9 @@ def test_a_look_up_offers_matches_and_takes_a_typed_name(atelier: Atelier) -> No
     form = {"full_name": "Typed Contact", "account": "", "account__text": account["name"]}
     answer = client.post("/o/crm_contact/new", form)
     assert answer.status_code == 302, answer.content.decode()[-3000:]
-    assert atelier.rows("crm_contact", {"where": {"full_name": "Typed Contact"}})[0]["account"] == account["id"]
+    assert (
+        atelier.rows("crm_contact", {"where": {"full_name": "Typed Contact"}})[0]["account"] == account["id"]
+    )
     wrong = client.post("/o/crm_contact/new", form | {"account__text": "No such account"})
     assert wrong.status_code == 400 and "exact name" in wrong.content.decode()
 
@@ -133,7 +140,9 @@ def test_the_owner_changes_and_who_may_not_is_told(atelier: Atelier) -> None:
     client = atelier.client("manager")
     assert client.post(where + "/owner", {"owner_id": str(atelier.ids["sales"])}).status_code == 302
     assert atelier.one("crm_lead", "Olga Owned")["owner_id"] == str(atelier.ids["sales"])
-    assert atelier.client("reader").post(where + "/owner", {"owner_id": str(atelier.ids["sales"])}).status_code in (403, 404)
+    assert atelier.client("reader").post(
+        where + "/owner", {"owner_id": str(atelier.ids["sales"])}
+    ).status_code in (403, 404)
 
 
 def test_a_reader_gets_no_form(atelier: Atelier) -> None:
@@ -153,7 +162,9 @@ def test_what_a_member_may_not_read_is_on_no_page(atelier: Atelier) -> None:
     label = "Credit limit"
     assert label in atelier.client("manager").get(path).content.decode()
     assert label not in atelier.client("reader").get(path).content.decode()
-    sneaky = atelier.client("reader").get("/o/crm_account?f=0.credit_limit.gt.1&columns=name,credit_limit&sort=credit_limit")
+    sneaky = atelier.client("reader").get(
+        "/o/crm_account?f=0.credit_limit.gt.1&columns=name,credit_limit&sort=credit_limit"
+    )
     assert sneaky.status_code == 200 and label not in sneaky.content.decode()
 
 

@@ -15,7 +15,9 @@ PNG = bytes.fromhex(
 
 def test_an_invitation_shows_its_link_once_and_leads_in(atelier: Atelier) -> None:
     admin = atelier.client("admin")
-    text = admin.post("/settings/members/invite", {"email": "new@guest.test", "role": "member"}).content.decode()
+    text = admin.post(
+        "/settings/members/invite", {"email": "new@guest.test", "role": "member"}
+    ).content.decode()
     link = re.search(r'id="invite-link" readonly value="([^"]+)"', text)[1]
     assert "Copy" in text and link not in admin.get("/settings/members").content.decode()
     path = "/" + link.split("/", 3)[3]
@@ -61,7 +63,9 @@ def test_an_own_permission_set_is_made_changed_and_deleted(atelier: Atelier) -> 
 
 def test_a_key_is_shown_once_and_revoked(atelier: Atelier) -> None:
     client = atelier.client("manager")
-    text = client.post("/settings/keys", {"name": "Report", "scopes": ["data:read"], "days": "30"}).content.decode()
+    text = client.post(
+        "/settings/keys", {"name": "Report", "scopes": ["data:read"], "days": "30"}
+    ).content.decode()
     key = re.search(r'id="new-key" readonly value="([^"]+)"', text)[1]
     again = client.get("/settings/keys").content.decode()
     assert key not in again and "Report" in again
@@ -77,7 +81,11 @@ def test_the_brand_is_changed_and_seen_on_the_sign_in_page(tmp_path, monkeypatch
     admin = branded.client("admin")
     from django.core.files.uploadedfile import SimpleUploadedFile
 
-    form = {"name": "Branded Ltd", "color": "#0f766e", "logo": SimpleUploadedFile("x.svg", b"<svg onload='x'/>")}
+    form = {
+        "name": "Branded Ltd",
+        "color": "#0f766e",
+        "logo": SimpleUploadedFile("x.svg", b"<svg onload='x'/>"),
+    }
     refused = admin.post("/settings/brand", form)
     assert refused.status_code == 400 and "PNG, JPEG or WebP" in refused.content.decode()
     assert admin.post("/settings/brand", form | {"logo": SimpleUploadedFile("x.png", PNG)}).status_code == 302
@@ -123,14 +131,19 @@ def test_profile_changes_name_language_zone_and_theme(atelier: Atelier) -> None:
 def test_the_visitor_chooses_a_language(atelier: Atelier) -> None:
     client = atelier.client(None)
     assert 'lang="en"' in client.get("/sign-in").content.decode()
-    assert 'lang="de"' in client.get("/sign-in", headers={"accept-language": "fr, de-AT;q=0.8"}).content.decode()
+    assert (
+        'lang="de"' in client.get("/sign-in", headers={"accept-language": "fr, de-AT;q=0.8"}).content.decode()
+    )
     assert client.post("/language", {"language": "ar", "next": "/sign-in"})["Location"] == "/sign-in"
     text = client.get("/sign-in").content.decode()
     assert 'lang="ar"' in text and 'dir="rtl"' in text and "tabler.rtl.min.css" in text
 
 
 def test_sessions_are_listed_and_ended(atelier: Atelier) -> None:
-    one, two = atelier.client("sales", fresh=True), atelier.client("sales", fresh=True, **{"user-agent": "Firefox/140 (Linux)"})
+    one, two = (
+        atelier.client("sales", fresh=True),
+        atelier.client("sales", fresh=True, **{"user-agent": "Firefox/140 (Linux)"}),
+    )
     atelier.cookies.pop("sales", None)
     text = one.get("/profile/sessions").content.decode()
     assert "Firefox · Linux" in text and "this one" in text
@@ -153,7 +166,12 @@ def test_the_password_changes_with_the_old_one_only(atelier: Atelier) -> None:
 
 def test_rows_per_page_and_density_are_kept(atelier: Atelier) -> None:
     client = atelier.client("manager")
-    assert client.post("/preferences", {"page_size": "10", "density": "compact", "next": "/o/crm_lead"}).status_code == 302
+    assert (
+        client.post(
+            "/preferences", {"page_size": "10", "density": "compact", "next": "/o/crm_lead"}
+        ).status_code
+        == 302
+    )
     text = client.get("/o/crm_lead?f=").content.decode()
     assert 'data-density="compact"' in text and text.count("<tr data-href=") == 10
     client.post("/preferences", {"page_size": "25", "density": "normal", "next": "/o/crm_lead"})
@@ -161,7 +179,11 @@ def test_rows_per_page_and_density_are_kept(atelier: Atelier) -> None:
 
 def test_a_reset_says_the_same_for_every_address(atelier: Atelier) -> None:
     texts = {
-        re.sub(r"[\w.]+@\S+ belongs", "X belongs", atelier.client(None).post("/forgot", {"email": email}).content.decode())
+        re.sub(
+            r"[\w.]+@\S+ belongs",
+            "X belongs",
+            atelier.client(None).post("/forgot", {"email": email}).content.decode(),
+        )
         for email in (atelier.email("sales"), "unknown@guest.test")
     }
     bodies = {re.search(r"<main.*?</main>", text, re.DOTALL).group() for text in texts}
