@@ -10,3 +10,6 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("console/", include("apps.console.urls")),
 ]
+
+handler404 = "apps.console.pages.absent.not_found"
+handler500 = "apps.console.pages.absent.failed"

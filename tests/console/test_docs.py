@@ -20,9 +20,11 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MUL
 
 
 def commands(text: str) -> list[str]:
-    """Every `manage.py …` in code."""
+    """Every `manage.py …` and `make manage ARGS=…` in code."""
     code = re.findall(r"```sh\n(.*?)```", text, re.DOTALL) + re.findall(r"`([^`\n]+)`", text)
-    return [found for block in code for found in re.findall(r"manage\.py ([^\n#]+)", block)]
+    told = [found for block in code for found in re.findall(r"manage\.py ([^\n#]+)", block)]
+    made = [found[1] for block in code for found in re.findall(r"""make manage ARGS=(["'])(.+?)\1""", block)]
+    return told + made
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

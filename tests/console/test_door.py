@@ -143,3 +143,13 @@ def test_the_sign_in_leads_nowhere_else(people: People, clean_connection: None, 
         "/console/login/", {"username": "operator@aibos.test", "password": People.password, "next": wanted}
     )
     assert answer["Location"] == "/console/"
+
+
+def test_an_address_of_the_platform_that_leads_nowhere_is_a_page(
+    people: People, clean_connection: None
+) -> None:
+    answer = Client(HTTP_HOST="localhost").get("/nothing-is-here")
+    text = answer.content.decode()
+    assert answer.status_code == 404
+    assert "There is no page at this address." in text
+    assert 'href="/"' in text

@@ -26,7 +26,7 @@ def test_sets_held_by_role_are_counted(atelier: Atelier) -> None:
 
 def test_rights_on_fields_name_the_fields(atelier: Atelier) -> None:
     text = atelier.client("admin").get("/settings/permissions/crm_sales").content.decode()
-    assert "Accounts: <b>Credit limit</b>" in text
+    assert "<b>Credit limit</b><small>Accounts</small>" in text
     assert "crm_account.credit_limit" not in text
 
 
