@@ -135,7 +135,7 @@ def _fail(taken: Claim, error: Exception) -> None:
     final = isinstance(error, Refused) or (isinstance(error, Problem) and error.status < 500)
     final = final or taken.run.attempt >= taken.max_attempts
     wait = 0.0 if final else back_off(taken.run.attempt)
-    cause = str(error) if isinstance(error, Refused | Problem) else f"{type(error).__name__}: {error}"
+    cause = _cause(error)
     trace = "".join(traceback.format_exception(error))[-TRACE_ROOM:]
     logger.log(
         logging.ERROR if final else logging.WARNING, "Job %s (%s) failed: %s", taken.id, taken.name, cause
@@ -145,6 +145,13 @@ def _fail(taken: Claim, error: Exception) -> None:
     except loss.ERRORS:
         loss.reset()
         _write_failure(taken, cause, trace, final=final, wait=wait)
+
+
+def _cause(error: Exception) -> str:
+    """Return what went wrong and, where the refusal knows it, what helps."""
+    if isinstance(error, Problem) and error.cure:
+        return f"{error} {error.cure}"
+    return str(error) if isinstance(error, Refused | Problem) else f"{type(error).__name__}: {error}"
 
 
 def _write_failure(taken: Claim, cause: str, trace: str, *, final: bool, wait: float) -> None:

@@ -134,6 +134,16 @@ def test_a_refusal_is_not_tried_again(acme: TenantRef) -> None:
     assert job(job_id).error == "VALIDATION_FAILED: The file has no columns."
 
 
+def test_a_refusal_keeps_its_cure(acme: TenantRef) -> None:
+    @queue.task("test.cured")
+    def cured(handle: Handle) -> None:
+        raise Invalid("The key is unknown.", cure="Name its key: 0f3a")
+
+    job_id = ask(acme, "test.cured")
+    run_all()
+    assert job(job_id).error == "VALIDATION_FAILED: The key is unknown. Name its key: 0f3a"
+
+
 def test_back_off_doubles_with_chance() -> None:
     for attempt in range(1, 20):
         longest = min(2.0 * 2 ** (attempt - 1), 3600)
