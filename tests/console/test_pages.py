@@ -191,3 +191,11 @@ def test_a_host_is_written_as_it_is_typed(superuser: Client, people: People) -> 
         host = Host.objects.filter(tenant=people.tenants["acme"].id).first()
     text = superuser.get(f"/console/tenants/host/{host.pk}/change/").content.decode()
     assert f"<h1>{host.domain}</h1>" in text
+
+
+def test_the_ledger_names_tenants_and_people(superuser: Client, people: People) -> None:
+    acme = people.tenants["acme"]
+    text = superuser.get(f"/console/ledger/?target=tenant:{acme.id}").content.decode()
+    assert f'/console/tenants/tenant/{acme.id}/change/">Acme</a>' in text
+    text = superuser.get("/console/ledger/?action=session.started").content.decode()
+    assert re.search(r'/console/identity/user/[0-9a-f-]+/change/">Olga Operator</a>', text)

@@ -1,6 +1,7 @@
 """The ledger browser: the platform's book and every tenant's, with the button that recomputes a chain."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from apps.console.operator import actor_of, sees_everything, tenants_of
 from apps.console.pages.page import ConsolePage
 from apps.console.privacy import entry_is_open
 from apps.core.scope import TenantRef, tenant_scope
+from apps.identity.models import User
 from apps.tenants.models import Tenant
 
 PLATFORM = "platform"
@@ -126,13 +128,19 @@ class LedgerPage(ConsolePage):
         form = LedgerFilter(data, books=self.books())
         cursor = self.request.GET.get("cursor") or None
         page = self.page(book, form.filters(), cursor) if form.is_valid() else Page((), None)
+        named = target_names(page.entries)
         plain = {key: value for key, value in data.items() if key != "cursor" and value}
         return super().get_context_data(
             form=form,
             book=slug,
             book_label=book.slug if book else _("Platform"),
             entries=[
-                {"entry": entry, "url": target_url(entry), "open": entry_is_open(entry)}
+                {
+                    "entry": entry,
+                    "url": target_url(entry),
+                    "name": named.get(entry.target or "", ""),
+                    "open": entry_is_open(entry),
+                }
                 for entry in page.entries
             ],
             next=f"?{urlencode({**plain, 'cursor': page.next})}" if page.next else "",
@@ -148,6 +156,18 @@ class LedgerPage(ConsolePage):
             return queries.browse(filters, cursor)
         with tenant_scope(book):
             return queries.browse(filters, cursor)
+
+
+def target_names(entries: Sequence[LedgerEntry]) -> dict[str, str]:
+    """Return what tenants and people among the targets are called; the ids stay in the ledger."""
+    ids: dict[str, set[str]] = {"tenant": set(), "user": set()}
+    for entry in entries:
+        kind, _colon, key = (entry.target or "").partition(":")
+        if kind in ids:
+            ids[kind].add(key)
+    tenants = Tenant.objects.filter(pk__in=ids["tenant"]).values_list("pk", "name")
+    people = User.objects.filter(pk__in=ids["user"])
+    return {f"tenant:{pk}": name for pk, name in tenants} | {f"user:{row.pk}": str(row) for row in people}
 
 
 def target_url(entry: LedgerEntry) -> str:
