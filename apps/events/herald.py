@@ -16,7 +16,6 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 logger = logging.getLogger("aibos.work")
 
-MESSAGE = "job.changed"
 ROOM = 1000
 PATIENCE = 1.0
 SULK = 2.0
@@ -25,6 +24,11 @@ SULK = 2.0
 def group_of(job_id: UUID) -> str:
     """Return the name of the group in which the job's changes are called out."""
     return f"job.{job_id}"
+
+
+def message_of(job_id: UUID) -> dict[str, str]:
+    """Return what is called out."""
+    return {"type": "job.changed", "job": str(job_id)}
 
 
 class Herald:
@@ -68,7 +72,7 @@ async def _say(job_id: UUID) -> None:
     layer = get_channel_layer()
     if isinstance(layer, InMemoryChannelLayer):
         return  # it would reach this thread alone
-    await asyncio.wait_for(layer.group_send(group_of(job_id), {"type": MESSAGE}), PATIENCE)
+    await asyncio.wait_for(layer.group_send(group_of(job_id), message_of(job_id)), PATIENCE)
 
 
 herald = Herald()

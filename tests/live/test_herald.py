@@ -40,7 +40,7 @@ def test_every_change_is_called_out_after_its_commit(people, acme, layer, monkey
     runner.drain(5)
     assert row(job).state == "done"
     until(lambda: len(layer.sent) == 5)  # begun, three steps, done
-    assert set(map(str, layer.sent)) == {str((f"job.{job}", {"type": "job.changed"}))}
+    assert set(map(str, layer.sent)) == {str((f"job.{job}", {"type": "job.changed", "job": str(job)}))}
     other = make_job(acme, people.actor("sales"))
     with tenant_scope(acme):
         work.cancel(other, by=people.actor("sales"))

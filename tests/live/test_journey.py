@@ -13,7 +13,7 @@ from django.db import connections
 from playwright.sync_api import expect
 
 from apps.core import queue
-from apps.core.scope import tenant_scope
+from apps.core.scope import platform_scope, tenant_scope
 from apps.identity.services.sessions import end_session
 from tests.api.conftest import make_key
 from tests.live.following import session
@@ -32,10 +32,15 @@ def stage(database, people, tmp_path_factory):
 def run(people, acme, monkeypatch):
     """Queue `live.steps`, which only the worker's process knows."""
 
-    def start(number: int, pause: int) -> str:
-        task = queue.Task("live.steps", run=lambda _job: None)
+    def start(number: int, pause: int, *, platform: bool = False) -> str:
+        task = queue.Task("live.steps", run=lambda _job: None, tenant="optional")
         monkeypatch.setitem(queue.tasks._values, "live.steps", task)
         args = {"number": number, "pause": pause}
+        if platform:
+            with platform_scope("test"):
+                return str(
+                    queue.enqueue("live.steps", tenant=None, args=args, title="Count", by=people.operator())
+                )
         with tenant_scope(acme):
             return str(
                 queue.enqueue(
@@ -106,12 +111,12 @@ def test_an_ended_session_is_closed(stage, people, acme, run):
     print(f"closed {time.monotonic() - start:.2f} s after the end of the session")
 
 
-def beside(run, number: int, pause: int) -> str:
+def beside(run, number: int, pause: int, **where: bool) -> str:
     """Queue in another thread: the browser's driver keeps a loop in this one, and Django refuses to work there."""
 
     def work() -> str:
         try:
-            return run(number, pause)
+            return run(number, pause, **where)
         finally:
             connections.close_all()
 
@@ -142,6 +147,20 @@ def test_a_page_hears_of_its_job(stage, people, acme, run):
         assert sockets == [f"ws://acme.localhost:{stage.port}/ws/jobs/{job}"]
         assert len(frames) >= 10
         print(f"{len(frames)} messages, {len(asked)} requests of the page")
+
+
+@pytest.mark.browser
+def test_the_console_hears_of_the_platforms_job(stage, people, run):
+    with opened() as page:
+        base = f"http://localhost:{stage.port}"
+        page.goto(f"{base}/")
+        page.get_by_label("Email address").fill("operator@aibos.test")
+        page.get_by_label("Password").fill(people.password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{base}/console/")
+        page.goto(f"{base}/console/events/job/{beside(run, 20, 300, platform=True)}/change/")
+        expect(page.locator("[data-job][data-live]")).to_be_visible()
+        expect(page.get_by_role("status").filter(has_text="Done.")).to_be_visible(timeout=60_000)
 
 
 @pytest.mark.browser

@@ -8,7 +8,7 @@ from apps.api.live import follow, look
 from apps.core.ids import uuid7
 from apps.core.scope import tenant_scope
 from apps.events import runner
-from apps.events.herald import MESSAGE, group_of
+from apps.events.herald import group_of, message_of
 from apps.identity.services.sessions import end_session
 from tests.api.conftest import make_key
 from tests.live.following import Socket, headers, later, make_job, session
@@ -76,7 +76,7 @@ def test_a_call_of_the_herald_makes_it_look_at_once(job, cookie, monkeypatch):
         await socket.state()
         await later(job, done=7 if called else 8)
         if called:
-            await get_channel_layer().group_send(group_of(job), {"type": MESSAGE})
+            await get_channel_layer().group_send(group_of(job), message_of(job))
             told = (await socket.state())["done"]
         else:
             told = await socket.quiet()

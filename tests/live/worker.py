@@ -11,7 +11,7 @@ from apps.core import queue  # noqa: E402
 from apps.events import runner  # noqa: E402
 
 
-@queue.task("live.steps")
+@queue.task("live.steps", tenant="optional")
 def steps(job: queue.JobHandle, *, number: int, pause: int) -> dict[str, int]:
     """Take `number` steps of `pause` milliseconds; each message is the time at which the step was told."""
     for step in range(1, number + 1):

@@ -4,23 +4,23 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
 from uuid import UUID
 
-from channels.layers import get_channel_layer
 from django.db import DatabaseError
 from django.http import HttpRequest
 
+from apps.api.live.ears import hearing
 from apps.api.live.look import Sight, look
 from apps.core.errors import Problem
-from apps.events.herald import SULK, group_of
 
 logger = logging.getLogger("aibos.live")
 
 EVERY = 1.5  # seconds between looks when nobody calls; also the longest that an ended session goes on
 HEARTBEAT = 15.0
+REST = 5
 MOST_PER_CALLER = 20
 MOST = 1000
 
@@ -70,7 +70,7 @@ async def follow(
     moved = asyncio.Event()
     gone.add_done_callback(lambda _task: moved.set())
     async with hearing(job_id, moved):
-        told, spoke = b"", time.monotonic()
+        told, spoke, took = b"", time.monotonic(), 0.0
         while not gone.done():
             if (frame := sight.frame) != told:
                 told, spoke = frame, time.monotonic()
@@ -83,8 +83,12 @@ async def follow(
             with suppress(TimeoutError):
                 await asyncio.wait_for(moved.wait(), EVERY)
             moved.clear()
-            if not gone.done():
-                sight = await glance(request, job_id)
+            if gone.done():
+                return
+            await asyncio.sleep(min(EVERY, took * REST))  # a slow database is not asked more often
+            took = time.monotonic()
+            sight = await glance(request, job_id)
+            took = time.monotonic() - took
 
 
 async def glance(request: HttpRequest, job_id: UUID, *, first: bool = False) -> Sight:
@@ -99,33 +103,3 @@ async def glance(request: HttpRequest, job_id: UUID, *, first: bool = False) -> 
             status=503,
             headers={"Retry-After": "2"},
         ) from None
-
-
-@asynccontextmanager
-async def hearing(job_id: UUID, moved: asyncio.Event) -> AsyncIterator[None]:
-    """Set `moved` whenever the herald calls out the job, for the block; without a layer nothing is heard."""
-    listener = asyncio.create_task(_listen(group_of(job_id), moved))
-    try:
-        yield
-    finally:
-        listener.cancel()
-        with suppress(asyncio.CancelledError):
-            await listener
-
-
-async def _listen(group: str, moved: asyncio.Event) -> None:
-    """Listen until cancelled. A dead layer is tried again; meanwhile the follower looks by the clock."""
-    while True:
-        layer: Any = get_channel_layer()
-        channel = await layer.new_channel()
-        try:
-            await layer.group_add(group, channel)
-            while True:
-                await layer.receive(channel)
-                moved.set()
-        except Exception as error:  # noqa: BLE001 - a layer has many ways to be dead
-            logger.debug("The channel layer is silent (%s: %s).", type(error).__name__, error)
-            await asyncio.sleep(SULK)
-        finally:
-            with suppress(Exception):
-                await asyncio.wait_for(layer.group_discard(group, channel), SULK)

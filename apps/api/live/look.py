@@ -62,7 +62,7 @@ def request_of(scope: dict[str, Any]) -> HttpRequest:
 def look(request: HttpRequest, job_id: UUID, *, first: bool) -> Sight:
     """Return the job as the caller may see it now; raise `Problem` when it may not, as the API would.
 
-    The first look is counted against the limits of address and caller.
+    The first look is counted against the limits of address, caller and tenant.
     """
     with context.carrying(
         request_id=request.request_id,  # type: ignore[attr-defined]
@@ -90,6 +90,7 @@ def _look(request: HttpRequest, job_id: UUID, *, first: bool) -> Sight:
     call.tenant = call.snapshot.ref if call.snapshot else None
     if first:
         limits.check_caller(call)
+        limits.check_tenant(call)
     return Sight(_job(call, identity, job_id), _name(call, identity))
 
 
