@@ -122,7 +122,7 @@ def day(value: str | dt.date) -> SafeString:
 
 def who(name: str) -> SafeString:
     """Return a member with their mark."""
-    return format_html('<span class="ab-who">{}<span>{}</span></span>', avatar(name, "s"), name)
+    return format_html('<span class="ab-who">{}<span><bdi>{}</bdi></span></span>', avatar(name, "s"), name)
 
 
 def _lookup(value: Any, f: FieldDef, _d: ObjectDef, names: Names) -> SafeString:
@@ -130,7 +130,9 @@ def _lookup(value: Any, f: FieldDef, _d: ObjectDef, names: Names) -> SafeString:
     if title is None:
         return format_html('<span class="ab-none">{}</span>', _("not visible to you"))
     return format_html(
-        '<a href="{}">{}</a>', reverse("portal:record", args=[f.reference, value]), title or _("Untitled")
+        '<a href="{}"><bdi>{}</bdi></a>',
+        reverse("portal:record", args=[f.reference, value]),
+        title or _("Untitled"),
     )
 
 
@@ -140,7 +142,7 @@ def _yes_no(value: Any, *_rest: Any) -> SafeString:
 
 
 def _long(value: Any, *_rest: Any) -> SafeString:
-    return format_html('<span class="ab-long">{}</span>', value)
+    return format_html('<span class="ab-long" dir="auto">{}</span>', value)
 
 
 def _json(value: Any, *_rest: Any) -> SafeString:
@@ -193,7 +195,7 @@ def cell(value: Any, field_: FieldDef, definition: ObjectDef, names: Names) -> S
     if value is None or value in ("", []):
         return NOTHING
     show = CELLS.get(kind_of(field_).cell)
-    return show(value, field_, definition, names) if show else format_html("{}", value)
+    return show(value, field_, definition, names) if show else format_html("<bdi>{}</bdi>", value)
 
 
 PLAIN: dict[str, Callable[..., str]] = {

@@ -39,3 +39,7 @@ def test_amounts_are_grouped_by_thousands_in_every_language(language: str, amoun
 def test_an_instant_has_the_readers_order_of_day_and_month(language: str, moment: str) -> None:
     with translation.override(language), timezone.override("UTC"):
         assert f">{moment}<" in show.when(NOON)
+
+
+def test_a_name_in_another_script_keeps_its_own_direction() -> None:
+    assert show.who("d.o.o.").endswith("<span><bdi>d.o.o.</bdi></span></span>")

@@ -112,7 +112,8 @@ def _cell(
     field = definition.all_fields[name]
     cell = kind_of(field).cell
     if is_title:
-        html = format_html("{}", show.plain(record.get(name), field, definition, names) or _("Untitled"))
+        title = show.plain(record.get(name), field, definition, names) or _("Untitled")
+        html = format_html("<bdi>{}</bdi>", title)
     else:
         html = show.cell(record.get(name), field, definition, names)
     return Cell(label, html, cell in show.NUMERIC_CELLS, is_title)
