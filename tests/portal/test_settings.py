@@ -190,3 +190,33 @@ def test_a_reset_says_the_same_for_every_address(atelier: Atelier) -> None:
     assert len(bodies) == 1
     dead = atelier.client(None).get("/reset/not-a-token")
     assert dead.status_code == 400 and "no longer works" in dead.content.decode()
+
+
+def test_the_plan_and_its_usage_are_shown_and_a_full_one_is_told_in_words(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from apps.core.actor import SYSTEM
+    from apps.core.scope import platform_scope
+    from apps.tenants import plans
+
+    monkeypatch.setattr(settings, "MEDIA_ROOT", tmp_path)
+    full = make_atelier("fullhouse")
+    with platform_scope("test"):
+        limits = {"members": 0, "records": 1, "storage_mb": 0, "requests_minute": None}
+        plans.save_plan(code="full", name="Full House", quotas=limits, is_default=False, by=SYSTEM)
+        plans.assign_plan(tenant_id=full.ref.id, code="full", by=SYSTEM)
+    admin = full.client("admin")
+    text = admin.get("/settings/plan").content.decode()
+    assert "Full House" in text
+    assert text.count("<progress") == 3, "requests have no limit here"
+    assert full.client("sales").get("/settings/plan").status_code == 403
+    refusals = [
+        admin.post("/settings/brand", {"name": "A", "color": "", "logo": SimpleUploadedFile("x.png", PNG)}),
+        admin.post("/o/crm_account/new", {"name": "One too many"}),
+        admin.post("/o/crm_account/import", {"file": SimpleUploadedFile("a.csv", b"name\nA\n")}),
+        admin.post(f"/settings/members/{full.ids['nobody']}", {"action": "suspend"}),
+        admin.post(f"/settings/members/{full.ids['nobody']}", {"action": "reactivate"}),
+    ]
+    assert [answer.status_code for answer in refusals] == [403, 403, 403, 302, 403]
+    for answer in refusals[:3] + refusals[4:]:
+        assert "limit is reached" in answer.content.decode()

@@ -75,7 +75,7 @@ def _start(request: HttpRequest, name: str, cap: Cap) -> HttpResponse:
         try:
             run = _uploaded(request, definition, cap)
         except Problem as caught:
-            if caught.status not in (400, 413):
+            if caught.status not in (400, 413) and caught.code != "QUOTA_EXCEEDED":
                 raise
             problem = caught
         else:
