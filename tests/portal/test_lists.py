@@ -15,7 +15,7 @@ def names(answer: object) -> list[str]:
     import re
 
     text = answer.content.decode()  # type: ignore[attr-defined]
-    return [m.strip() for m in re.findall(r'ab-title-cell" href="[^"]*">([^<]*)</a>', text)]
+    return [m.strip() for m in re.findall(r'ab-title-cell" href="[^"]*"><bdi>([^<]*)</bdi></a>', text)]
 
 
 def test_the_list_opens_with_the_filter_of_its_first_view(atelier: Atelier) -> None:
