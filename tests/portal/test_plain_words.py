@@ -4,8 +4,12 @@ import io
 import re
 from uuid import uuid4
 
+from django.test import Client
 from openpyxl import load_workbook
 
+from apps.audit import ledger
+from apps.core.actor import SYSTEM
+from apps.core.scope import tenant_scope
 from tests.portal.atelier import Atelier
 
 
@@ -74,3 +78,31 @@ def test_an_exported_file_is_called_as_its_list(atelier: Atelier) -> None:
     sheet = load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active
     assert sheet.title == "Leads"
     assert sheet.column_dimensions["A"].width >= 16
+
+
+def test_a_change_is_told_with_the_name_of_the_record(atelier: Atelier) -> None:
+    lead = atelier.rows("crm_lead", {"limit": 1})[0]
+    client = atelier.client("admin")
+    client.post(f"/o/crm_lead/{lead['id']}/edit", {**_form(client, lead["id"]), "city": "Bremen"})
+    for path in ("/settings/ledger?action=crm_lead.updated", "/"):
+        text = client.get(path).content.decode()
+        assert re.search(rf'href="/o/crm_lead/{lead["id"]}"[^>]*>{re.escape(lead["name"])}<', text), path
+
+
+def test_a_target_that_is_no_id_is_shown_as_it_is(atelier: Atelier) -> None:
+    with tenant_scope(atelier.ref):
+        ledger.record("user.tested", by=SYSTEM, target="user:not-an-id")
+    assert (
+        "user:not-an-id"
+        in atelier.client("admin").get("/settings/ledger?action=user.tested").content.decode()
+    )
+
+
+def _form(client: Client, key: str) -> dict[str, str]:
+    """Return the fields of the edit form as a browser would send them, single values only."""
+    text = client.get(f"/o/crm_lead/{key}/edit").content.decode()
+    found = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', text))
+    for name, body in re.findall(r'<select[^>]* name="(\w+)"[^>]*>(.*?)</select>', text, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)"[^>]* selected', body)
+        found[name] = chosen[1] if chosen else ""
+    return found

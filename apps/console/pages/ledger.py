@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -163,11 +164,19 @@ def target_names(entries: Sequence[LedgerEntry]) -> dict[str, str]:
     ids: dict[str, set[str]] = {"tenant": set(), "user": set()}
     for entry in entries:
         kind, _colon, key = (entry.target or "").partition(":")
-        if kind in ids:
+        if kind in ids and _is_id(key):
             ids[kind].add(key)
     tenants = Tenant.objects.filter(pk__in=ids["tenant"]).values_list("pk", "name")
     people = User.objects.filter(pk__in=ids["user"])
     return {f"tenant:{pk}": name for pk, name in tenants} | {f"user:{row.pk}": str(row) for row in people}
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def target_url(entry: LedgerEntry) -> str:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from apps.audit import queries as ledger
 from apps.objects import query
 from apps.objects.catalog import catalog
-from apps.portal import navigation, records, sentences, show, visits
+from apps.portal import navigation, records, sentences, show, targets, visits
 from apps.portal.views.frame import actor_of, identity_of, page
 
 MOST_COUNTED = 12
@@ -34,13 +34,14 @@ def home(request: HttpRequest) -> HttpResponse:
             tiles.append({"item": item, "count": text})
         apps.append({"group": group, "tiles": tiles})
     mine = ledger.browse(ledger.Filters(actor=f"{by.kind}:{by.id}"), limit=RECENT).entries
+    names = targets.names(mine, by=by)
     context = {
         "nav_current": "home",
         "greeting": _greeting(),
         "name": identity_of(request).user.name.split(" ")[0],
         "apps": apps,
         "recent": _recent(request),
-        "activity": [sentences.entry(entry, catalog()) for entry in mine],
+        "activity": [sentences.entry(entry, catalog(), names) for entry in mine],
     }
     return render(request, "portal/home.html", context)
 

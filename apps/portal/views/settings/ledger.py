@@ -1,9 +1,7 @@
 """The ledger: what happened, and whether the chain of it still holds."""
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,12 +9,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit import queries
-from apps.audit.types import LedgerEntry
 from apps.core.scope import current_tenant
-from apps.identity import queries as identity
 from apps.objects.catalog import catalog
-from apps.portal import sentences
-from apps.portal.views.frame import page
+from apps.portal import sentences, targets
+from apps.portal.views.frame import actor_of, page
 from apps.portal.views.settings.frame import access_of, base
 
 PAGE = 50
@@ -39,7 +35,7 @@ def _context(request: HttpRequest, **more: Any) -> dict[str, Any]:
         until=_day(get.get("until", ""), days=1),
     )
     found = queries.browse(filters, cursor=get.get("cursor") or None, limit=PAGE)
-    names = _names(found.entries)
+    names = targets.names(found.entries, by=actor_of(request))
     return base(request, "ledger") | {
         "entries": [sentences.entry(item, catalog(), names) for item in found.entries],
         "next": found.next,
@@ -48,14 +44,6 @@ def _context(request: HttpRequest, **more: Any) -> dict[str, Any]:
         "lag": queries.lag(),
         **more,
     }
-
-
-def _names(entries: Sequence[LedgerEntry]) -> dict[str, str]:
-    """Return what the targets that are no records are called: members of the tenant, and the tenant."""
-    here = current_tenant()
-    ids = [key for kind, _colon, key in ((e.target or "").partition(":") for e in entries) if kind == "user"]
-    people = identity.people([UUID(key) for key in set(ids)])
-    return {f"user:{key}": str(user) for key, user in people.items()} | {f"tenant:{here.id}": here.slug}
 
 
 def _day(text: str, days: int = 0) -> dt.datetime | None:
