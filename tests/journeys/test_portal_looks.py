@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.portal.atelier import PASSWORD, Atelier, atelier
 from tests.portal.browser import faults, opened, overflow, sign_in
@@ -99,4 +99,4 @@ def test_pages_read_and_write_without_scripts(server: LiveServer, atelier: Ateli
         page.goto(f"{base}/o/crm_lead?f=")
         page.get_by_role("searchbox", name="Search Leads").fill("Plain Forms")
         page.keyboard.press("Enter")
-        assert page.get_by_role("link", name="No Script").is_visible()
+        expect(page.get_by_role("link", name="No Script")).to_be_visible()
