@@ -119,7 +119,9 @@ def test_an_administrator_invites_brands_and_makes_a_key(server: LiveServer, ate
         page.get_by_role("button", name="Invite").click()
         link = page.get_by_label("Invitation link").input_value()
         page.get_by_role("button", name="Copy").click()
-        assert page.evaluate("navigator.clipboard.readText()") == link
+        page.wait_for_function(
+            "link => navigator.clipboard.readText().then(found => found === link)", arg=link
+        )
         page.get_by_role("link", name="API keys").click()
         page.get_by_label("Name").fill("Journey key")
         page.get_by_role("button", name="Make a key").click()
@@ -163,6 +165,7 @@ def test_a_reader_reads_and_is_offered_nothing_else(server: LiveServer, atelier:
         sign_in(page, base, atelier.email("reader"), PASSWORD)
         page.get_by_role("button", name="Open navigation").click()
         page.get_by_role("navigation", name="Main").get_by_role("link", name="Leads").click()
+        page.wait_for_url(re.compile("/o/crm_lead"))
         assert page.get_by_role("link", name=re.compile("^New")).count() == 0
         assert page.locator(".ab-pick").count() == 0
         page.locator("tbody tr a.ab-title-cell").first.click()
