@@ -95,7 +95,7 @@ def test_pages_read_and_write_without_scripts(server: LiveServer, atelier: Ateli
         page.get_by_label("Name").fill("No Script")
         page.get_by_label("Company").fill("Plain Forms Ltd")
         page.get_by_role("button", name="Create", exact=True).click()
-        assert page.get_by_role("heading", level=1).inner_text() == "No Script"
+        expect(page.get_by_role("heading", level=1)).to_have_text("No Script")
         page.goto(f"{base}/o/crm_lead?f=")
         page.get_by_role("searchbox", name="Search Leads").fill("Plain Forms")
         page.keyboard.press("Enter")
