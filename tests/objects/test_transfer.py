@@ -316,3 +316,20 @@ def test_guessing_takes_each_field_once(crm: TenantRef, admin: Actor) -> None:
         )
     assert [(item.column, item.field) for item in found][:1] == [("Company Name", "name")]
     assert len({item.field for item in found}) == len(found)
+
+
+def test_northwind_is_mapped_without_a_hand(crm: TenantRef, admin: Actor) -> None:
+    from apps.objects.catalog import catalog
+    from apps.permissions.access import access_for
+
+    header = source.read("customers.csv", (NORTHWIND / "customers.csv").read_bytes()).header
+    expected = {
+        "crm_account": {"customer_id": "customer_code", "company_name": "name", "address": "street"},
+        "crm_contact": {"customer_id": "account", "contact_name": "full_name", "contact_title": "job_title"},
+        "crm_lead": {"company_name": "company", "contact_name": "name"},
+    }
+    with tenant_scope(crm):
+        for name, pairs in expected.items():
+            obj = catalog().object(name)
+            found = guess(header, obj, access_for(admin).editable(obj), catalog())
+            assert {item.column: item.field for item in found}.items() >= pairs.items(), name

@@ -13,7 +13,13 @@ from apps.objects.kinds import kind_of
 from apps.objects.records.accept import writable
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "name": ("companyname", "title", "fullname", "subject", "contactname"),
+    "company": ("companyname", "organisation", "organization"),
+    "customer_code": ("customerid", "customerno", "customernumber", "clientid"),
+    "account": ("customerid", "customer", "client"),
+    "name": ("companyname", "fullname", "contactname", "subject", "title"),
+    "full_name": ("contactname", "contact", "person"),
+    "job_title": ("contacttitle", "title", "position"),
+    "street": ("address", "streetaddress", "addressline1"),
     "phone": ("telephone", "tel", "phonenumber", "homephone"),
     "email": ("emailaddress", "mail"),
     "postal_code": ("zip", "zipcode", "postcode"),
@@ -52,17 +58,23 @@ def importable(obj: ObjectDef, editable: Iterable[str]) -> list[FieldDef]:
 def guess(header: Iterable[str], obj: ObjectDef, editable: Iterable[str], known: Catalog) -> list[Link]:
     """Return the links that names, labels (in every language) and usual synonyms suggest, each field once."""
     names: dict[str, FieldDef] = {}
-    for found in importable(obj, editable):
-        words = [found.name, found.name.removesuffix("_id"), found.label, *SYNONYMS.get(found.name, ())]
+    fields = importable(obj, editable)
+    for found in fields:
+        words = [found.name, found.name.removesuffix("_id"), found.label]
         words += [obj.field_label(found.name, locale) for locale in obj.translations]
         for word in filter(None, map(plain, words)):
             names.setdefault(word, found)
+    # A field's own words go before another one's synonyms; of two synonyms the one listed first wins.
+    for name, words_for in SYNONYMS.items():
+        for target in (found for found in fields if found.name == name):
+            for word in words_for:
+                names.setdefault(word, target)
     links, taken = [], set()
     for column in header:
-        target = names.get(plain(column))
-        if target is not None and target.name not in taken:
-            taken.add(target.name)
-            links.append(Link(column, target.name, natural_key(target, known)))
+        guessed = names.get(plain(column))
+        if guessed is not None and guessed.name not in taken:
+            taken.add(guessed.name)
+            links.append(Link(column, guessed.name, natural_key(guessed, known)))
     return links
 
 
