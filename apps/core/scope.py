@@ -4,11 +4,10 @@ A scope lives on the database connection of the current thread. Each entry reads
 the tenant's and the platform's clock, by which the process caches know whether they are stale.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -17,8 +16,6 @@ from django.db import transaction
 from apps.core import context
 from apps.core.db.here import here
 from apps.core.ids import NIL
-
-logger = logging.getLogger("aibos.scope")
 
 PLATFORM = "*"
 ENTER = """
@@ -35,15 +32,6 @@ class ScopeMissing(RuntimeError):
 
 class ScopeConflict(RuntimeError):
     """Work for one tenant was about to run in the scope of another."""
-
-
-class HasTenant(Protocol):
-    """Anything that names a tenant: the model, a snapshot or a reference."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def slug(self) -> str: ...
 
 
 @dataclass(frozen=True)

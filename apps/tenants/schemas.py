@@ -17,7 +17,6 @@ from apps.core.db.here import here
 from apps.core.db.walls import build_walls
 
 TEMPLATE = "t_template_"
-EXTENSION_SCHEMA = "public"
 
 TABLES = """
 SELECT c.oid, c.relname FROM pg_class c

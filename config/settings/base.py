@@ -10,7 +10,6 @@ from config import environment
 
 ENV = environment.read()
 BASE_DIR = environment.ROOT
-ENVIRONMENT = ENV
 
 
 def database(url: str, *, owner: bool) -> dict[str, Any]:
