@@ -4,7 +4,7 @@ import os
 
 from celery import Celery
 
-from apps.events.schedule import BEAT
+from apps.events.jobs.beat import BEAT
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 app = Celery("aibos")

@@ -12,8 +12,8 @@ from apps.api.door import Door
 from apps.core.actor import Actor
 from apps.core.canonical import instant
 from apps.core.errors import Invalid, NotFound
-from apps.events import queries, work
-from apps.events.states import JobState
+from apps.events.jobs import queries, work
+from apps.events.jobs.states import JobState
 from apps.events.types import JobView
 
 LIMIT = {"type": "integer", "minimum": 1, "maximum": queries.MOST}

@@ -28,13 +28,26 @@ class JobHandle(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """A registered handler. `tenant` says whether a job must name one, must not, or may."""
+    """A registered handler. `tenant` says whether a job must name one, must not, or may.
+
+    `waits` are the seconds before the second, third … attempt, spread by up to a tenth; without them the wait
+    doubles from two seconds to an hour.
+    """
 
     name: str
     run: Callable[..., Mapping[str, Any] | None]
     tenant: str = "required"
     max_attempts: int = 3
     manages_scope: bool = False
+    waits: tuple[float, ...] = ()
+
+
+class Later(Exception):
+    """Raised by a handler whose attempt failed and that knows when the next one makes sense (in seconds)."""
+
+    def __init__(self, message: str, *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class BackEnd(Protocol):
@@ -65,7 +78,12 @@ def use(back_end: BackEnd) -> None:
 
 
 def task(
-    name: str, *, tenant: str = "required", max_attempts: int = 3, manages_scope: bool = False
+    name: str,
+    *,
+    tenant: str = "required",
+    max_attempts: int = 3,
+    manages_scope: bool = False,
+    waits: tuple[float, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a handler `f(job, **args) -> result`.
 
@@ -77,7 +95,7 @@ def task(
         raise ValueError(msg)
 
     def register(run: Callable[..., Any]) -> Callable[..., Any]:
-        tasks.register(name, Task(name, run, tenant, max_attempts, manages_scope))
+        tasks.register(name, Task(name, run, tenant, max_attempts, manages_scope, waits))
         return run
 
     return register

@@ -15,4 +15,4 @@ class EventsConfig(AppConfig):
         import_module("apps.events.relay")
         import_module("apps.events.health")
         import_module("apps.events.tenant_events")
-        import_module("apps.core.queue").use(import_module("apps.events.work").Work())
+        import_module("apps.core.queue").use(import_module("apps.events.jobs.work").Work())

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from django.db import connections
 
 from apps.audit.sequencer import Sequencer
-from apps.events.chores import call_forever
+from apps.events.jobs.chores import call_forever
+from apps.events.jobs.sweeper import sweep_forever
 from apps.events.relay import Relay
-from apps.events.sweeper import sweep_forever
 
 logger = logging.getLogger("aibos.pump")
 

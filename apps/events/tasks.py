@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.events import runner, sweeper
+from apps.events.jobs import runner, sweeper
 
 BUDGET = 5.0
 # Acknowledged at once: a lost ring is rung again by the sweeper, and a late acknowledgement to a broker that has

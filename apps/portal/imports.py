@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.core.actor import Actor
 from apps.core.errors import FieldError, Invalid, NotFound
-from apps.events import queries as events
+from apps.events.jobs import queries as events
 from apps.events.types import JobView
 from apps.objects.catalog import catalog
 from apps.objects.definitions import FieldDef, ObjectDef

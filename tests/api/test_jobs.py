@@ -3,7 +3,7 @@
 import pytest
 
 from apps.core.scope import tenant_scope
-from apps.events.work import Work
+from apps.events.jobs.work import Work
 from tests.api.conftest import caller
 
 pytestmark = pytest.mark.usefixtures("api")

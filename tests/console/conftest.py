@@ -9,7 +9,7 @@ from django.test import Client
 from apps.audit.sequencer import run_until_empty
 from apps.core.actor import SYSTEM
 from apps.core.scope import platform_scope, tenant_scope
-from apps.events import runner
+from apps.events.jobs import runner
 from apps.identity.models import User
 from apps.identity.services import operators
 from apps.modules import catalogue

@@ -14,7 +14,7 @@ from psycopg import sql
 from apps.core import queue
 from apps.core.actor import SYSTEM
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
-from apps.events import queries, runner, sweeper, work
+from apps.events.jobs import queries, runner, sweeper, work
 from tests.audit.settling import settle
 from tests.events.working import clear, job, until, worker
 

@@ -6,8 +6,8 @@ import pytest
 
 from apps.core.chores import Chore, chores
 from apps.core.scope import TenantRef, platform_scope
-from apps.events import runner
-from apps.events.chores import call_due
+from apps.events.jobs import runner
+from apps.events.jobs.chores import call_due
 from apps.events.models import Job
 
 NOW = 1_900_000_000.0

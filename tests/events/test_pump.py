@@ -11,7 +11,8 @@ from apps.audit import ledger, queries
 from apps.core import queue
 from apps.core.actor import SYSTEM
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
-from apps.events import outbox, pump, registry, runner
+from apps.events import outbox, pump, registry
+from apps.events.jobs import runner
 from apps.events.registry import EventType
 from apps.events.types import Event
 from tests.events.working import clear, job, until

@@ -15,9 +15,9 @@ from apps.core import context, health, queue
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import Conflict, Invalid, NotFound, PermissionDenied
 from apps.core.scope import TenantRef, current_scope, current_tenant, platform_scope, tenant_scope
-from apps.events import pulse, queries, runner, sweeper, work
-from apps.events.bell import bell
-from apps.events.states import MOVES, JobState
+from apps.events.jobs import pulse, queries, runner, sweeper, work
+from apps.events.jobs.bell import bell
+from apps.events.jobs.states import MOVES, JobState
 from config.celery import app
 from tests.events.working import clear, job, make_due, run_all
 
@@ -366,7 +366,7 @@ def test_a_dead_broker_neither_fails_nor_delays_the_caller(
         heard.append(time.monotonic())
         raise ConnectionError("nobody there")
 
-    monkeypatch.setattr("apps.events.bell.sender.send_task", dead)
+    monkeypatch.setattr("apps.events.jobs.bell.sender.send_task", dead)
     monkeypatch.setattr(bell, "silent", False)
     queue.task("test.nothing")(lambda _: None)
     job_id = ask(acme, "test.nothing")

@@ -11,7 +11,7 @@ django.setup()
 
 from apps.audit import ledger  # noqa: E402
 from apps.core import queue  # noqa: E402
-from apps.events import runner  # noqa: E402
+from apps.events.jobs import runner  # noqa: E402
 
 
 @queue.task("test.mark")

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connections
 
 from apps.core.scope import platform_scope
-from apps.events import runner
+from apps.events.jobs import runner
 from apps.events.models import Job
 
 ROOT = Path(__file__).resolve().parents[2]

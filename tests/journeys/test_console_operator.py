@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from apps.core.actor import SYSTEM
 from apps.core.scope import platform_scope
-from apps.events import runner
+from apps.events.jobs import runner
 from apps.identity.services import operators
 from apps.modules import catalogue
 from tests.people import People

@@ -7,7 +7,7 @@ import pytest
 
 from apps.core.ids import uuid7
 from apps.core.scope import tenant_scope
-from apps.events import herald, pulse, runner, work
+from apps.events.jobs import herald, pulse, runner, work
 from tests.events.working import job as row
 from tests.events.working import until
 from tests.live.following import make_job

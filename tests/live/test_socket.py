@@ -7,8 +7,8 @@ from channels.layers import get_channel_layer
 from apps.api.live import follow, look
 from apps.core.ids import uuid7
 from apps.core.scope import tenant_scope
-from apps.events import runner
-from apps.events.herald import group_of, message_of
+from apps.events.jobs import runner
+from apps.events.jobs.herald import group_of, message_of
 from apps.identity.services.sessions import end_session
 from tests.api.conftest import make_key
 from tests.live.following import Socket, headers, later, make_job, session

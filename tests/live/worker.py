@@ -8,7 +8,7 @@ import django
 django.setup()
 
 from apps.core import queue  # noqa: E402
-from apps.events import runner  # noqa: E402
+from apps.events.jobs import runner  # noqa: E402
 
 
 @queue.task("live.steps", tenant="optional")

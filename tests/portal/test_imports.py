@@ -10,9 +10,9 @@ from django.test import Client
 
 from apps.core.actor import SYSTEM
 from apps.core.scope import tenant_scope
-from apps.events import queries as events
-from apps.events import work
-from apps.events.runner import drain
+from apps.events.jobs import queries as events
+from apps.events.jobs import work
+from apps.events.jobs.runner import drain
 from apps.objects import records
 from apps.objects.transfer import imports, jobs
 from apps.objects.transfer.models import ImportRun

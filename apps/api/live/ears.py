@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
-from apps.events.herald import PATIENCE, SULK, group_of
+from apps.events.jobs.herald import PATIENCE, SULK, group_of
 
 logger = logging.getLogger("aibos.live")
 

@@ -23,7 +23,7 @@ from apps.core.errors import NotFound, PermissionDenied, Problem, Unauthenticate
 from apps.core.http import client_ip
 from apps.core.ids import uuid7
 from apps.core.scope import platform_scope, tenant_scope
-from apps.events import queries
+from apps.events.jobs import queries
 from apps.events.types import JobView
 from apps.identity.resolve import Identity, identify
 from apps.tenants.middleware import TenantMiddleware

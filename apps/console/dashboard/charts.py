@@ -15,8 +15,8 @@ from apps.console.operator import jobs_of, sees_everything, tenants_of
 from apps.console.pages.ledger import ledger_url
 from apps.console.panels import Chart, Series
 from apps.core.scope import TenantRef, tenant_scope
+from apps.events.jobs.states import JobState
 from apps.events.minutes import Minute
-from apps.events.states import JobState
 from apps.tenants.states import State
 
 STATE_COLORS = {

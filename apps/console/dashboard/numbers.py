@@ -15,7 +15,7 @@ from apps.console.operator import jobs_of, sees_everything, tenants_of
 from apps.console.pages.health import LABELS, TONES
 from apps.console.panels import Number, Tone
 from apps.core import health
-from apps.events.states import JobState
+from apps.events.jobs.states import JobState
 from apps.tenants.states import State
 
 SLOW, STUCK = 5.0, 60.0

@@ -14,7 +14,7 @@ from apps.audit import queries as ledger
 from apps.console.operator import jobs_of, sees_everything, tenants_of
 from apps.console.panels import Badge
 from apps.core import health
-from apps.events.states import JobState
+from apps.events.jobs.states import JobState
 from apps.tenants.models import Tenant
 from apps.tenants.states import State
 

@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy
 
 from apps.console.deeds import Deed, DeedForm, Outcome
 from apps.core.actor import Actor
-from apps.events import work
+from apps.events.jobs import work
+from apps.events.jobs.states import JobState, may_follow
 from apps.events.models import Job
-from apps.events.states import JobState, may_follow
 
 
 class CancelJob(Deed):

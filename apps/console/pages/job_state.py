@@ -10,8 +10,8 @@ from unfold.sites import UnfoldAdminSite
 
 from apps.console.operator import jobs_of
 from apps.console.privacy import job_is_open
-from apps.events import queries
-from apps.events.states import JobState as State
+from apps.events.jobs import queries
+from apps.events.jobs.states import JobState as State
 
 
 class JobState(View):

@@ -18,8 +18,8 @@ from apps.console.panels import Badge, Fact, Link, Panel
 from apps.console.privacy import job_is_open
 from apps.console.registers.register import Register
 from apps.console.registers.states import in_list, job_badge
+from apps.events.jobs.states import ENDED
 from apps.events.models import Job
-from apps.events.states import ENDED
 from apps.tenants.models import Tenant
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.html import format_html
 
 from apps.console.panels import Badge, Tone
-from apps.events.states import JobState
+from apps.events.jobs.states import JobState
 from apps.tenants.models import Tenant
 from apps.tenants.states import State
 

@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.core.errors import Conflict, Problem
-from apps.events import work
+from apps.events.jobs import work
 from apps.events.types import JobView
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef

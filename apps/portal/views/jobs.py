@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.core.errors import NotFound
-from apps.events import queries, work
+from apps.events.jobs import queries, work
 from apps.events.types import JobView
 from apps.permissions.access import access_for
 from apps.portal.views.frame import actor_of, page

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand
 
 from apps.audit.sequencer import run_until_empty
 from apps.events import pump
+from apps.events.jobs.sweeper import sweep
 from apps.events.relay import Relay
-from apps.events.sweeper import sweep
 
 
 class Command(BaseCommand):

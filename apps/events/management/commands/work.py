@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connections
 
-from apps.events.runner import drain, work_forever
+from apps.events.jobs.runner import drain, work_forever
 
 
 class Command(BaseCommand):

@@ -5,8 +5,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from apps.core.scope import current_tenant
-from apps.events import queries as work
-from apps.events.states import JobState
+from apps.events.jobs import queries as work
+from apps.events.jobs.states import JobState
 from apps.objects.catalog import catalog
 from apps.portal import modules as installed
 from apps.portal import show

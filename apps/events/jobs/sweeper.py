@@ -9,8 +9,8 @@ from django.db import connections
 
 from apps.core.db import loss
 from apps.core.scope import platform_scope
-from apps.events.bell import bell
-from apps.events.herald import herald
+from apps.events.jobs.bell import bell
+from apps.events.jobs.herald import herald
 
 logger = logging.getLogger("aibos.work")
 

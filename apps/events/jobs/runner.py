@@ -18,9 +18,9 @@ from apps.core.canonical import plain
 from apps.core.db import loss
 from apps.core.errors import Problem
 from apps.core.scope import Scope, TenantRef, platform_scope, tenant_scope
-from apps.events.claim import Claim, claim
-from apps.events.herald import herald
-from apps.events.pulse import LEASE, Lost, heart
+from apps.events.jobs.claim import Claim, claim
+from apps.events.jobs.herald import herald
+from apps.events.jobs.pulse import LEASE, Lost, heart
 
 logger = logging.getLogger("aibos.work")
 
@@ -134,7 +134,7 @@ def _give_back(taken: Claim, reason: Exception) -> None:
 def _fail(taken: Claim, error: Exception) -> None:
     final = isinstance(error, Refused) or (isinstance(error, Problem) and error.status < 500)
     final = final or taken.run.attempt >= taken.max_attempts
-    wait = 0.0 if final else back_off(taken.run.attempt)
+    wait = 0.0 if final else _wait(taken, error)
     cause = _cause(error)
     trace = "".join(traceback.format_exception(error))[-TRACE_ROOM:]
     logger.log(
@@ -151,7 +151,11 @@ def _cause(error: Exception) -> str:
     """Return what went wrong and, where the refusal knows it, what helps."""
     if isinstance(error, Problem) and error.cure:
         return f"{error} {error.cure}"
-    return str(error) if isinstance(error, Refused | Problem) else f"{type(error).__name__}: {error}"
+    return (
+        str(error)
+        if isinstance(error, Refused | Problem | queue.Later)
+        else f"{type(error).__name__}: {error}"
+    )
 
 
 def _write_failure(taken: Claim, cause: str, trace: str, *, final: bool, wait: float) -> None:
@@ -182,6 +186,16 @@ def _end(
         cursor.execute(END, [state, document, *texts, again, again, wait, state, taken.id, taken.run.fence])
         transaction.on_commit(lambda: herald.call(taken.id))
         return bool(cursor.rowcount)
+
+
+def _wait(taken: Claim, error: Exception) -> float:
+    if isinstance(error, queue.Later) and error.after is not None:
+        return max(error.after, 0.0)
+    task = queue.tasks.get(taken.name)
+    if task is None or not task.waits:
+        return back_off(taken.run.attempt)
+    planned = task.waits[min(taken.run.attempt, len(task.waits)) - 1]
+    return planned * (1 + random.random() / 10)  # noqa: S311 - spreads load, guards nothing
 
 
 def back_off(attempt: int) -> float:

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from apps.core.errors import Invalid, NotFound
 from apps.core.scope import current_scope
-from apps.events.states import JobState
+from apps.events.jobs.states import JobState
 from apps.events.types import JobPage, JobView
 
 MOST = 200

@@ -14,7 +14,7 @@ from django.db import connections
 from apps.audit.aside import Aside
 from apps.core.actor import Actor
 from apps.core.db import loss
-from apps.events.herald import herald
+from apps.events.jobs.herald import herald
 
 LEASE = 30.0
 QUIET = 0.25

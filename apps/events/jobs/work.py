@@ -15,10 +15,10 @@ from apps.core.errors import Conflict, Invalid, NotFound, PermissionDenied
 from apps.core.ids import uuid7
 from apps.core.queue import Task
 from apps.core.scope import current_scope
-from apps.events.bell import bell
-from apps.events.herald import herald
+from apps.events.jobs.bell import bell
+from apps.events.jobs.herald import herald
+from apps.events.jobs.states import JobState, may_follow
 from apps.events.models import Job
-from apps.events.states import JobState, may_follow
 
 INSERT = """
 INSERT INTO public.events_job (id, tenant_id, name, title, args, actor, request_id, idempotency_key, priority,

@@ -11,8 +11,8 @@ from psycopg import sql
 
 from apps.core.actor import Actor
 from apps.core.scope import TenantRef, platform_scope
-from apps.events.herald import herald
-from apps.events.pulse import LEASE, Run
+from apps.events.jobs.herald import herald
+from apps.events.jobs.pulse import LEASE, Run
 from apps.tenants import queries as tenants
 
 # Tenants with something due: the one with the fewest running jobs first, chance between equals, so that ten

@@ -1,0 +1,7 @@
+"""The tables of facts and of work: all shared, each file one subject."""
+
+from apps.events.minutes import Minute
+from apps.events.models.facts import InboxEvent, OutboxEvent
+from apps.events.models.job import Job
+
+__all__ = ["InboxEvent", "Job", "Minute", "OutboxEvent"]
