@@ -8,6 +8,8 @@ from uuid import UUID
 
 import orjson
 
+from apps.events.jobs.states import ENDED
+
 
 @dataclass(frozen=True)
 class Event:
@@ -44,7 +46,7 @@ class Event:
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as lists and pages show it; `log`, `result` and `traceback` are empty in lists."""
+    """A job as lists and pages show it; `log`, `result`, `traceback` and `attempts` are empty in lists."""
 
     id: UUID
     tenant_id: UUID | None
@@ -69,6 +71,8 @@ class JobView:
     log: str = ""
     result: Mapping[str, Any] | None = None
     traceback: str = ""
+    attempts: tuple[Mapping[str, Any], ...] = ()
+    args_version: int = 1
 
     @property
     def percent(self) -> int | None:
@@ -80,7 +84,7 @@ class JobView:
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen to the job by itself."""
-        return self.state in {"done", "failed", "cancelled"}
+        return self.state in ENDED
 
 
 @dataclass(frozen=True)

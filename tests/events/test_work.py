@@ -15,9 +15,10 @@ from apps.core import context, health, queue
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import Conflict, Invalid, NotFound, PermissionDenied
 from apps.core.scope import TenantRef, current_scope, current_tenant, platform_scope, tenant_scope
-from apps.events.jobs import pulse, queries, runner, sweeper, work
+from apps.events.jobs import history, pulse, queries, runner, sweeper, work
 from apps.events.jobs.bell import bell
-from apps.events.jobs.states import MOVES, JobState
+from apps.events.jobs.history import me
+from apps.events.jobs.states import ENDED, MOVES, JobState, may_follow
 from config.celery import app
 from tests.events.working import clear, job, make_due, run_all
 
@@ -118,6 +119,12 @@ def test_poison_ends_as_failed_with_its_cause(acme: TenantRef) -> None:
     row = job(job_id)
     assert (row.state, row.attempt, row.error) == ("failed", 3, "ZeroDivisionError: always")
     assert "in poison" in row.traceback
+    assert [(one["number"], one["state"], one["cause"]) for one in row.attempts] == [
+        (1, "queued", "ZeroDivisionError: always"),
+        (2, "queued", "ZeroDivisionError: always"),
+        (3, "failed", "ZeroDivisionError: always"),
+    ]
+    assert all(one["started"] < one["ended"] and one["worker"] == me() for one in row.attempts)
     with tenant_scope(acme):
         newest = entries.history(f"job:{job_id}")[0]
     assert (newest.action, newest.details["cause"]) == ("job.failed", "ZeroDivisionError: always")
@@ -354,6 +361,22 @@ def test_a_lost_worker_counts_as_an_attempt(acme: TenantRef) -> None:
         assert sweeper.sweep() == 1
         assert job(job_id).state == state
     assert job(job_id).error == "The worker was lost during attempt 2."
+    assert [(one["state"], one["cause"]) for one in job(job_id).attempts] == [
+        ("queued", "The worker was lost during attempt 1."),
+        ("failed", "The worker was lost during attempt 2."),
+    ]
+    with tenant_scope(acme):
+        assert [entry.action for entry in entries.history(f"job:{job_id}")] == ["job.failed"]
+
+
+def test_the_history_of_attempts_is_bounded(acme: TenantRef) -> None:
+    queue.task("test.killer", max_attempts=1000)(lambda _: None)
+    job_id = ask(acme, "test.killer")
+    for _ in range(history.KEPT + 3):
+        assert runner.claim(lease=-1.0) is not None
+        sweeper.sweep()
+    numbers = [one["number"] for one in job(job_id).attempts]
+    assert numbers == list(range(4, history.KEPT + 4))
 
 
 def test_a_dead_broker_neither_fails_nor_delays_the_caller(
@@ -414,7 +437,18 @@ def test_lists_filter_and_page(acme: TenantRef, globex: TenantRef, anna: Actor) 
 
 def test_every_state_has_its_moves() -> None:
     assert set(MOVES) == set(JobState)
-    assert MOVES[JobState.DONE] == frozenset()
+    assert MOVES[JobState.DONE] == MOVES[JobState.DISCARDED] == frozenset()
+    assert {state for state in JobState if state not in ENDED} == {JobState.QUEUED, JobState.RUNNING}
+
+
+@pytest.mark.parametrize("through", [None, JobState.QUARANTINED])
+def test_what_failed_may_be_put_aside(through: JobState | None) -> None:
+    now = through or JobState.FAILED
+    assert through is None or may_follow(JobState.FAILED, through)
+    assert may_follow(now, JobState.QUEUED)
+    assert may_follow(now, JobState.DISCARDED)
+    assert not may_follow(JobState.DISCARDED, JobState.QUEUED)
+    assert not may_follow(JobState.DONE, JobState.QUARANTINED)
 
 
 def test_the_command_runs_what_is_due(acme: TenantRef, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,8 @@ JOB_COLORS = {
     JobState.CANCELLED: "neutral",
     JobState.RUNNING: "info",
     JobState.QUEUED: "warning",
+    JobState.QUARANTINED: "warning",
+    JobState.DISCARDED: "neutral",
 }
 # Each tenant's book is read in that tenant's scope; above this many the chart says that it shows the busiest.
 MOST_BOOKS = 40

@@ -23,6 +23,8 @@ JOB_TONES: dict[str, Tone] = {
     JobState.CANCELLED: "neutral",
     JobState.RUNNING: "info",
     JobState.QUEUED: "warning",
+    JobState.QUARANTINED: "warning",
+    JobState.DISCARDED: "neutral",
 }
 
 

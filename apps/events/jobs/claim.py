@@ -12,6 +12,7 @@ from psycopg import sql
 from apps.core.actor import Actor
 from apps.core.scope import TenantRef, platform_scope
 from apps.events.jobs.herald import herald
+from apps.events.jobs.history import me
 from apps.events.jobs.pulse import LEASE, Run
 from apps.tenants import queries as tenants
 
@@ -37,7 +38,7 @@ ORDER BY coalesce(running.jobs, 0), random()
 CLAIM = sql.SQL("""
 UPDATE public.events_job SET state = 'running', attempt = attempt + 1, fence = fence + 1, error = '',
        lease_until = clock_timestamp() + %s * interval '1 second', started_at = clock_timestamp(),
-       finished_at = NULL, done = 0, total = NULL, message = ''
+       finished_at = NULL, done = 0, total = NULL, message = '', worker = %s
 WHERE id = (SELECT id FROM public.events_job
             WHERE state = 'queued' AND tenant_id {whose} AND run_at <= clock_timestamp()
             ORDER BY priority DESC, run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -73,7 +74,7 @@ def claim(lease: float = LEASE) -> Claim | None:
             whose = (
                 sql.SQL("IS NULL") if tenant_id is None else sql.SQL("= {}").format(sql.Literal(tenant_id))
             )
-            cursor.execute(CLAIM.format(whose=whose), [lease])
+            cursor.execute(CLAIM.format(whose=whose), [lease, me()])
             if row := cursor.fetchone():
                 transaction.on_commit(partial(herald.call, row[0]))
                 return _claimed(row, lease)

@@ -51,7 +51,7 @@ def jobs(
 def get(job_id: UUID) -> JobView:
     """Return one job with its log, result and traceback; raise NotFound when the scope has no such job."""
     where, params = _scope_condition(None)
-    columns = sql.SQL(BRIEF + ", log, result, traceback")
+    columns = sql.SQL(BRIEF + ", log, result, traceback, attempts, args_version")
     found = _read(columns, [*where, sql.SQL("id = %s")], [*params, job_id], 1)
     if not found:
         raise NotFound("There is no such job.")
@@ -86,9 +86,11 @@ def _read(
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    for name in ("args", "result"):
+    for name in ("args", "result", "attempts"):
         if row.get(name) is not None:
             row[name] = json.loads(row[name])
+    if "attempts" in row:
+        row["attempts"] = tuple(row["attempts"])
     return row
 
 

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from django.db import connections, transaction
+from psycopg import sql
 
 from apps.audit import ledger
 from apps.core import context, queue
@@ -18,6 +19,7 @@ from apps.core.canonical import plain
 from apps.core.db import loss
 from apps.core.errors import Problem
 from apps.core.scope import Scope, TenantRef, platform_scope, tenant_scope
+from apps.events.jobs import history
 from apps.events.jobs.claim import Claim, claim
 from apps.events.jobs.herald import herald
 from apps.events.jobs.pulse import LEASE, Lost, heart
@@ -26,14 +28,15 @@ logger = logging.getLogger("aibos.work")
 
 BACK_OFF, LONGEST_WAIT = 2.0, 3600.0
 TRACE_ROOM = 20_000
-END = """
+END = sql.SQL("""
 UPDATE public.events_job
 SET state = %s, result = %s::jsonb, error = %s, traceback = %s, lease_until = NULL,
     finished_at = CASE WHEN %s THEN NULL ELSE clock_timestamp() END,
     run_at = CASE WHEN %s THEN clock_timestamp() + %s * interval '1 second' ELSE run_at END,
-    done = CASE WHEN %s = 'done' THEN coalesce(total, done) ELSE done END
+    done = CASE WHEN %s = 'done' THEN coalesce(total, done) ELSE done END,
+    {attempts}
 WHERE id = %s AND fence = %s AND state = 'running'
-"""
+""").format(attempts=history.append(state="%s", cause="%s"))
 
 
 class Refused(RuntimeError):
@@ -183,7 +186,8 @@ def _end(
     document = None if result is None else json.dumps(plain(result)).replace("\\u0000", "\\ufffd")
     texts = [error.replace("\x00", "\ufffd"), trace.replace("\x00", "\ufffd")]
     with connections["default"].cursor() as cursor:
-        cursor.execute(END, [state, document, *texts, again, again, wait, state, taken.id, taken.run.fence])
+        values = [state, document, *texts, again, again, wait, state, state, texts[0]]
+        cursor.execute(END, [*values, taken.id, taken.run.fence])
         transaction.on_commit(lambda: herald.call(taken.id))
         return bool(cursor.rowcount)
 

@@ -12,16 +12,23 @@ class JobState(models.TextChoices):
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Cancelled")
+    QUARANTINED = "quarantined", _("Quarantined")
+    DISCARDED = "discarded", _("Discarded")
 
 
 MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
     JobState.RUNNING: frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED}),
-    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.FAILED: frozenset({JobState.QUEUED, JobState.QUARANTINED, JobState.DISCARDED}),
+    JobState.QUARANTINED: frozenset({JobState.QUEUED, JobState.DISCARDED}),
     JobState.CANCELLED: frozenset({JobState.QUEUED}),
     JobState.DONE: frozenset(),
+    JobState.DISCARDED: frozenset(),
 }
-ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+# Nothing more happens to these by itself.
+ENDED = frozenset(
+    {JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.QUARANTINED, JobState.DISCARDED}
+)
 
 
 def may_follow(now: str, then: str) -> bool:

@@ -1,14 +1,19 @@
 """The sweeper: finds jobs whose worker died and jobs nobody was rung for, and rings again."""
 
+import json
 import logging
 import threading
 import time
 from uuid import UUID
 
 from django.db import connections
+from psycopg import sql
 
+from apps.audit import ledger
+from apps.core.actor import Actor
 from apps.core.db import loss
 from apps.core.scope import platform_scope
+from apps.events.jobs import history
 from apps.events.jobs.bell import bell
 from apps.events.jobs.herald import herald
 
@@ -17,16 +22,20 @@ logger = logging.getLogger("aibos.work")
 MOST_RINGS = 32
 INBOX_DAYS, JOB_DAYS = 7, 30
 # An attempt that ended with its worker counts: what kills every worker must not be tried for ever.
-EXPIRED = """
-UPDATE public.events_job SET
-  state = CASE WHEN attempt >= max_attempts THEN 'failed' WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
-  error = 'The worker was lost during attempt ' || attempt || '.',
-  finished_at = CASE WHEN attempt >= max_attempts OR cancel_requested THEN clock_timestamp() END,
-  lease_until = NULL, run_at = clock_timestamp()
-WHERE id IN (SELECT id FROM public.events_job WHERE state = 'running' AND lease_until < clock_timestamp()
-             FOR UPDATE SKIP LOCKED)
-RETURNING id, name, state
-"""
+EXPIRED = sql.SQL("""
+UPDATE public.events_job job SET
+  state = lost.next, error = lost.cause,
+  finished_at = CASE WHEN lost.next <> 'queued' THEN clock_timestamp() END,
+  lease_until = NULL, run_at = clock_timestamp(),
+  {attempts}
+FROM (SELECT id, 'The worker was lost during attempt ' || attempt || '.' AS cause,
+             CASE WHEN cancel_requested THEN 'cancelled' WHEN attempt >= max_attempts THEN 'failed' ELSE 'queued'
+             END AS next
+      FROM public.events_job WHERE state = 'running' AND lease_until < clock_timestamp()
+      FOR UPDATE SKIP LOCKED) lost
+WHERE job.id = lost.id
+RETURNING job.id, job.name, job.state, job.tenant_id, job.actor, job.attempt, job.error
+""").format(attempts=history.append(state="lost.next", cause="lost.cause", job="job."))
 DUE = """
 SELECT id FROM public.events_job WHERE state = 'queued' AND run_at <= clock_timestamp() LIMIT %s
 """
@@ -38,7 +47,7 @@ DELETE FROM public.events_inbox WHERE id IN (
 # Failed jobs stay until somebody looks at them. An id is a time, so the primary key finds the old ones.
 OLD_JOBS = """
 DELETE FROM public.events_job WHERE id IN (
-  SELECT id FROM public.events_job WHERE id < %s AND state IN ('done', 'cancelled') ORDER BY id LIMIT 1000)
+  SELECT id FROM public.events_job WHERE id < %s AND state IN ('done', 'cancelled', 'discarded') ORDER BY id LIMIT 1000)
 """
 
 
@@ -47,16 +56,31 @@ def sweep() -> int:
     with platform_scope("work: sweep"), connections["default"].cursor() as cursor:
         cursor.execute(EXPIRED)
         expired = cursor.fetchall()
+        for row in expired:
+            _book(*row)
         cursor.execute(DUE, [MOST_RINGS])
         due = [row[0] for row in cursor.fetchall()]
         cursor.execute(OLD_INBOX, [INBOX_DAYS])
         cursor.execute(OLD_JOBS, [UUID(int=int((time.time() - JOB_DAYS * 86400) * 1000) << 80)])
-    for job_id, name, state in expired:
+    for job_id, name, state, *_ in expired:
         logger.warning("Job %s (%s) lost its worker and is %s now.", job_id, name, state)
         herald.call(job_id)
     for job_id in due:
         bell.ring(job_id)
     return len(expired)
+
+
+def _book(
+    job_id: UUID, name: str, state: str, tenant_id: UUID | None, actor: str, attempt: int, cause: str
+) -> None:
+    if state == "failed":
+        ledger.record(
+            "job.failed",
+            by=Actor.from_dict(json.loads(actor)),
+            target=f"job:{job_id}",
+            details={"task": name, "cause": cause, "attempts": attempt},
+            tenant=tenant_id,
+        )
 
 
 def sweep_forever(stop: threading.Event, pause: float = 5.0) -> None:

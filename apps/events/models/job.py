@@ -3,14 +3,18 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Func, Q, Value
 
 from apps.core.ids import uuid7
 from apps.events.jobs.states import JobState
 
 
 class Job(models.Model):
-    """A piece of durable work: the row is the truth, whoever rings. `fence` grows with each claim."""
+    """A piece of durable work: the row is the truth, whoever rings. `fence` grows with each claim.
+
+    `attempts` is its history, oldest first: `{number, started, ended, state, cause, worker}`, where `number` is the
+    claim's fence, `state` what the job became and `cause` is empty after a success.
+    """
 
     placement: ClassVar[str] = "public"
 
@@ -19,6 +23,7 @@ class Job(models.Model):
     name = models.TextField()
     title = models.TextField()
     args = models.JSONField(default=dict)
+    args_version = models.SmallIntegerField(default=1, db_default=1)
     actor = models.JSONField()
     request_id = models.TextField(null=True)  # noqa: DJ001 - null is "asked for outside a request"
     idempotency_key = models.TextField(null=True)  # noqa: DJ001 - null is "no key"
@@ -29,6 +34,9 @@ class Job(models.Model):
     run_at = models.DateTimeField(db_default=Func(function="clock_timestamp"))
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0, db_default=0)
+    worker = models.TextField(default="", db_default="")
+    attempts = models.JSONField(default=list, db_default=Value([], output_field=models.JSONField()))
+    schedule_id = models.UUIDField(null=True)
     cancel_requested = models.BooleanField(default=False, db_default=False)
     done = models.BigIntegerField(default=0, db_default=0)
     total = models.BigIntegerField(null=True)
@@ -53,6 +61,16 @@ class Job(models.Model):
             ),
             models.Index(fields=["tenant_id"], name="events_job_running", condition=Q(state="running")),
             models.Index(fields=["tenant_id", "-id"], name="events_job_list"),
+            models.Index(
+                fields=["tenant_id", "-id"],
+                name="events_job_dead",
+                condition=Q(state__in=["failed", "quarantined"]),
+            ),
+            models.Index(
+                fields=["schedule_id", "-id"],
+                name="events_job_schedule",
+                condition=Q(schedule_id__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -62,7 +80,7 @@ class Job(models.Model):
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["queued", "running", "done", "failed", "cancelled"]),
+                condition=Q(state__in=JobState.values),
                 name="events_job_state",
             ),
         ]
