@@ -3,6 +3,7 @@
 A row may be linked once no transaction with a lower id can still appear: `xid < xmin` of the snapshot. So no
 writer waits for another, nothing is skipped, and the order is the same for whoever looks. Reading, linking,
 deleting and moving the head are one transaction under the head's lock: killed anywhere, it leaves nothing.
+A waiting row never moves (nobody may update it), so it is removed by its place and needs no key of its own.
 """
 
 import datetime as dt
@@ -44,21 +45,21 @@ HEAD = "SELECT seq, hash FROM public.audit_head WHERE tenant_id = %s FOR UPDATE 
 FIRST_HEAD = "INSERT INTO public.audit_head (tenant_id, seq, hash) VALUES (%s, 0, %s) ON CONFLICT DO NOTHING"
 # A visible row from beyond the snapshot can only come from another cluster (a restored dump): nothing to wait for.
 SETTLED = sql.SQL("""
-SELECT id, body, written_at FROM public.audit_pending
+SELECT ctid::text, body, written_at FROM public.audit_pending
 WHERE tenant_id {is_ledger} AND (xid < pg_snapshot_xmin(pg_current_snapshot())
                                  OR xid >= pg_snapshot_xmax(pg_current_snapshot()))
 ORDER BY xid, id LIMIT {batch}
 """)
 MOVE = sql.SQL("""
 WITH link AS (
-  SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::text[], %s::timestamptz[])
-           AS link(id, seq, hash, prev, actor, at)),
+  SELECT * FROM unnest(%s::tid[], %s::bigint[], %s::bytea[], %s::bytea[], %s::text[], %s::timestamptz[])
+           AS link(place, seq, hash, prev, actor, at)),
 gone AS (
-  DELETE FROM public.audit_pending WHERE id = ANY(%s::bigint[])
-  RETURNING id, entry_id, action, target, body)
+  DELETE FROM public.audit_pending WHERE ctid = ANY(%s::tid[])
+  RETURNING ctid AS place, entry_id, action, target, body)
 INSERT INTO {entry} (seq, hash, prev, body, id, action, target, actor, at)
 SELECT link.seq, link.hash, link.prev, gone.body, gone.entry_id, gone.action, gone.target, link.actor, link.at
-FROM link JOIN gone USING (id)
+FROM link JOIN gone USING (place)
 """)
 NEW_HEAD = """
 UPDATE public.audit_head SET seq = %s, hash = %s, error = '', moved_at = clock_timestamp() WHERE tenant_id = %s
@@ -80,7 +81,7 @@ STOPS: tuple[type[Exception], ...] = (*loss.ERRORS, LedgerBroken)
 class Links:
     """The columns of one batch, in order, as the statement wants them."""
 
-    ids: list[int]
+    places: list[str]
     seqs: list[int]
     hashes: list[bytes]
     prevs: list[bytes]
@@ -150,7 +151,15 @@ class Sequencer:
             if not rows:
                 return 0
             links = _chain(tenant_id or NIL, head, rows)
-            columns = [links.ids, links.seqs, links.hashes, links.prevs, links.actors, links.times, links.ids]
+            columns = [
+                links.places,
+                links.seqs,
+                links.hashes,
+                links.prevs,
+                links.actors,
+                links.times,
+                links.places,
+            ]
             cursor.execute(
                 MOVE.format(entry=sql.Identifier(ref.schema if ref else "public", "audit_entry")), columns
             )
@@ -179,15 +188,15 @@ def _settled(tenant_id: UUID | None, batch: int) -> sql.Composed:
     return SETTLED.format(is_ledger=is_ledger, batch=sql.Literal(batch))
 
 
-def _chain(ledger: UUID, head: tuple[int, bytes], rows: list[tuple[int, bytes, dt.datetime]]) -> Links:
+def _chain(ledger: UUID, head: tuple[int, bytes], rows: list[tuple[str, bytes, dt.datetime]]) -> Links:
     links = Links([], [], [], [], [], [])
     prefix = prefix_of(ledger)
     seq, prev = head
-    for row_id, body, written_at in rows:
+    for place, body, written_at in rows:
         seq += 1
         digest = link(prefix, seq, prev, body)
         actor, at = _columns(body, written_at)
-        links.ids.append(row_id)
+        links.places.append(place)
         links.seqs.append(seq)
         links.hashes.append(digest)
         links.prevs.append(prev)
