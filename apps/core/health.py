@@ -1,12 +1,14 @@
 """Health checks: registered by whoever knows, run by the doors; a check that fails to run is a failure."""
 
+import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Status = Literal["ok", "degraded", "failed"]
-_RANK: dict[str, int] = {"ok": 0, "degraded": 1, "failed": 2}
+Group = Literal["data", "ledger", "events", "work", "machine"]
+RANK: dict[str, int] = {"ok": 0, "degraded": 1, "failed": 2}
 
 
 @dataclass(frozen=True)
@@ -21,42 +23,89 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """A named check; `critical` ones decide whether this process may serve."""
+    """A named check; `critical` ones decide whether this process may serve.
+
+    `title` is what people read, `group` the part of the page it stands in, `measure` the figure whose history
+    is drawn (its name ends in its unit: `_seconds`, `_bytes`, `_ratio`; else it is a count), empty: how long
+    the check took.
+    """
 
     name: str
     run: Callable[[], Finding]
-    critical: bool
+    critical: bool = False
+    title: Any = ""
+    group: Group = "machine"
+    measure: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Findings by name, and when they were made; `at` is None for findings of this very moment."""
+
+    findings: dict[str, Finding]
+    at: dt.datetime | None = None
+
+    @property
+    def worst(self) -> Status:
+        """The worst status among them."""
+        return worst(self.findings)
 
 
 _checks: dict[str, Check] = {}
+_memory: list[Callable[[], Report | None]] = []
 
 
-def check(name: str, *, critical: bool = False) -> Callable[[Callable[[], Finding]], Callable[[], Finding]]:
-    """Register `run` under `name`."""
+def check(
+    name: str, *, critical: bool = False, title: Any = "", group: Group = "machine", measure: str = ""
+) -> Callable[[Callable[[], Finding]], Callable[[], Finding]]:
+    """Register `run` under `name`; the other words are those of `Check`."""
 
     def register(run: Callable[[], Finding]) -> Callable[[], Finding]:
-        _checks[name] = Check(name, run, critical)
+        _checks[name] = Check(
+            name, run, critical, title or name.replace("_", " ").capitalize(), group, measure
+        )
         return run
 
     return register
 
 
+def checks() -> dict[str, Check]:
+    """Return every registered check by name."""
+    return dict(_checks)
+
+
+def remember(source: Callable[[], Report | None]) -> None:
+    """Name who keeps the findings of the regular probe; called once, in `ready()` of the app above.
+
+    `source()` returns None when nothing fresh is kept.
+    """
+    _memory[:] = [source]
+
+
 def run(*, critical_only: bool = False) -> dict[str, Finding]:
     """Run the checks one after the other; return name → finding."""
-    return {
-        item.name: _run_one(item) for item in list(_checks.values()) if item.critical or not critical_only
-    }
+    return {name: run_one(item) for name, item in checks().items() if item.critical or not critical_only}
+
+
+def latest() -> Report:
+    """Return the findings of the last regular probe; what it does not know, or all when it is old, is run now."""
+    kept = next((found for source in _memory if (found := source()) is not None), None)
+    if kept is None:
+        return Report(run())
+    missing = {name: run_one(item) for name, item in checks().items() if name not in kept.findings}
+    return replace(kept, findings={**kept.findings, **missing})
 
 
 def worst(findings: dict[str, Finding]) -> Status:
     """Return the worst status among the findings, `ok` for none."""
-    return max((item.status for item in findings.values()), key=_RANK.__getitem__, default="ok")
+    return max((item.status for item in findings.values()), key=RANK.__getitem__, default="ok")
 
 
-def _run_one(item: Check) -> Finding:
+def run_one(item: Check) -> Finding:
+    """Run one check; whatever it raises is its failure."""
     start = time.perf_counter()
     try:
         found = item.run()
     except Exception as error:  # noqa: BLE001 - whatever broke, the answer is "failed"
         found = Finding("failed", f"The check itself failed: {type(error).__name__}: {error}")
-    return Finding(found.status, found.message, found.figures, round(time.perf_counter() - start, 4))
+    return replace(found, seconds=round(time.perf_counter() - start, 4))

@@ -1,5 +1,19 @@
 """The ledger's tables, each file one subject."""
 
 from apps.audit.models.entries import GENESIS, Entry, Head, Pending, Xid8Field
+from apps.audit.models.people import Erasure, ExportPosition, Hold, Retention, SubjectKey
+from apps.audit.models.verification import Verification
 
-__all__ = ["GENESIS", "Entry", "Head", "Pending", "Xid8Field"]
+__all__ = [
+    "Entry",
+    "Erasure",
+    "ExportPosition",
+    "GENESIS",
+    "Head",
+    "Hold",
+    "Pending",
+    "Retention",
+    "SubjectKey",
+    "Verification",
+    "Xid8Field",
+]
