@@ -5,10 +5,10 @@ from apps.audit.models.people import Erasure, ExportPosition, Hold, Retention, S
 from apps.audit.models.verification import Verification
 
 __all__ = [
+    "GENESIS",
     "Entry",
     "Erasure",
     "ExportPosition",
-    "GENESIS",
     "Head",
     "Hold",
     "Pending",
