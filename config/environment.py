@@ -70,6 +70,12 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("RATE_LIMIT_USER", "text", "1200/m", "Requests a credential may make in a minute."),
     Variable("RATE_LIMIT_IP", "text", "2400/m", "Requests an address may make in a minute."),
+    Variable(
+        "API_IDEMPOTENCY_REQUIRED",
+        "list",
+        [],
+        "Areas of the API whose POST and PATCH need an `Idempotency-Key` (`data,batch`); `*` is all of them.",
+    ),
     Variable("MAX_BODY_BYTES", "number", 10_485_760, "Largest body of a request, files aside."),
     Variable("MAX_UPLOAD_BYTES", "number", 52_428_800, "Largest uploaded file."),
     Variable("SECRET_KEY_FALLBACKS", "list", [], "Older keys whose signatures still count.", secret=True),
@@ -80,6 +86,16 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "TENANT_GRACE_DAYS", "number", 30, "Days between a tenant's deletion and the removal of its data."
     ),
+    Variable(
+        "EGRESS_ALLOW",
+        "list",
+        [],
+        "Networks and host names inside your own walls that webhooks and other outgoing calls may reach.",
+    ),
+    Variable("EGRESS_DENY", "list", [], "Networks and host names that outgoing calls may never reach."),
+    Variable("EGRESS_PORTS", "list", ["443", "8443"], "Ports of the internet that outgoing calls may reach."),
+    Variable("EVENTS_BUS", "text", "postgresql", "What carries events: `postgresql`, `nats` or `kafka`."),
+    Variable("EVENTS_KEEP_DAYS", "number", 7, "Days for which the log keeps events that everybody has read."),
     Variable("METRICS_TOKEN", "text", "", "Token that `/metrics` asks for; empty turns it off.", secret=True),
 )
 
