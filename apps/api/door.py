@@ -15,10 +15,9 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
-from apps.api import answers, body, limits, origins
+from apps.api import answers, body, idempotency, limits, origins
 from apps.api.call import Call
-from apps.api.idempotency import answer_once
-from apps.api.openapi.operations import DoorSchema
+from apps.api.openapi.operations import DoorSchema, tag_of
 from apps.api.tenancy import find_tenant
 from apps.core import context
 from apps.core.db.owner import owner_session
@@ -42,7 +41,8 @@ class Door(APIView):
     `needs_tenant`: refused without a tenant. `opens`: the methods that run inside `tenant_scope` (one
     transaction); for the others the queries open what they need. `changes_schema`: the methods that run with
     the owner's login. `recalls`: methods whose reads tell their clocks to the call, so that the caller needs no
-    look-up of their own. `reading_posts`: its POSTs only read. `replays`: writes honour `Idempotency-Key`.
+    look-up of their own. `reading_posts`: its POSTs only read. `replays`: writes honour `Idempotency-Key`;
+    `secret_answers`: what they answer may hold a secret, so it is kept sealed.
     """
 
     public: ClassVar[bool] = False
@@ -53,6 +53,7 @@ class Door(APIView):
     recalls: ClassVar[frozenset[str]] = NONE
     reading_posts: ClassVar[bool] = False
     replays: ClassVar[bool] = True
+    secret_answers: ClassVar[bool] = False
     body_limit: ClassVar[int] = body.MAX_BYTES
     schema = DoorSchema()
     authentication_classes = ()
@@ -107,9 +108,12 @@ class Door(APIView):
         self._admit(call)
         limits.check_caller(call)
         limits.check_tenant(call)
+        self._check_key(call)
         with self._scope(call):
             if self._replays(call) and call.tenant is not None:
-                return answer_once(call, lambda: handler(call, **kwargs))
+                return idempotency.answer_once(
+                    call, lambda: handler(call, **kwargs), sealed=self.secret_answers
+                )
             return handler(call, **kwargs)
 
     def _recalled(
@@ -203,6 +207,13 @@ class Door(APIView):
 
     def _replays(self, call: Call) -> bool:
         return self.replays and call.is_write and not self.reading_posts and call.idempotency_key is not None
+
+    def _check_key(self, call: Call) -> None:
+        """Refuse a write without a key where the installation asks for one."""
+        if not self.replays or self.reading_posts or call.idempotency_key is not None:
+            return
+        if idempotency.is_required(call.request.method, tag_of(call.request.path)):
+            raise idempotency.missing()
 
     def _scope(self, call: Call) -> AbstractContextManager[Any]:
         if call.tenant is None or not self._opens(call):

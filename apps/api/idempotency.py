@@ -3,13 +3,21 @@
 The answer is stored in the same transaction as the effect. So a process killed before the commit leaves
 neither, and one killed after it leaves both. A second call while the first runs gets 409 at once, by an
 advisory lock of the transaction. Refusals (4xx) have no effect and are not kept. Kept for 24 hours.
+An answer with a secret in it is kept sealed: the key of the seal needs SECRET_KEY and the caller's own
+`Idempotency-Key`, of which only a digest is stored.
 """
 
 import datetime as dt
 import hashlib
+import os
 from collections.abc import Callable
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
 from django.db import connections
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -24,10 +32,32 @@ from apps.core.scope import platform_scope
 KEPT_FOR = dt.timedelta(hours=24)
 RETRY_SECONDS = "1"
 KEPT_HEADERS = ("ETag", "Location", "X-ObjectStack-Dropped-Fields", "Last-Modified")
+NONCE = 12
+EVERYWHERE = "*"
+# PUT and DELETE may be repeated by their nature; what a repeated POST or PATCH does is anybody's guess.
+ASKED_FOR = frozenset({"POST", "PATCH"})
 
 
-def answer_once(call: Call, handler: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    """Return the stored answer of this key, or run `handler` and store what it answers.
+def is_required(method: str | None, area: str) -> bool:
+    """Return whether API_IDEMPOTENCY_REQUIRED asks for a key with this method in this area of the API."""
+    wanted = settings.API_IDEMPOTENCY_REQUIRED
+    return method in ASKED_FOR and bool(wanted) and (EVERYWHERE in wanted or area in wanted)
+
+
+def missing() -> Problem:
+    """Return the refusal of a write without a key where one is required."""
+    return Problem(
+        "IDEMPOTENCY_KEY_REQUIRED",
+        "This installation asks for an Idempotency-Key with this write.",
+        status=400,
+        cure="Send a new Idempotency-Key header (a UUID, for example) with every new request; see docs/api.md.",
+    )
+
+
+def answer_once(
+    call: Call, handler: Callable[[], HttpResponseBase], *, sealed: bool = False
+) -> HttpResponseBase:
+    """Return the stored answer of this key, or run `handler` and store what it answers (`sealed`: a secret).
 
     Must run inside the tenant's transaction. Raises 409 IDEMPOTENCY_IN_FLIGHT and 422
     IDEMPOTENCY_KEY_REUSED (same key, other body or query string).
@@ -36,12 +66,12 @@ def answer_once(call: Call, handler: Callable[[], HttpResponseBase]) -> HttpResp
     _take_turn(lookup)
     stored = IdempotencyAnswer.objects.filter(tenant_id=_tenant_id(call), lookup=lookup).first()
     if stored is not None and stored.expires_at > timezone.now():
-        return _replay(stored, fingerprint)
+        return _replay(call, stored, fingerprint)
     if stored is not None:
         stored.delete()
     response = handler()
     if isinstance(response, HttpResponse):
-        _keep(call, lookup, fingerprint, response)
+        _keep(call, lookup, fingerprint, response, sealed=sealed)
     return response
 
 
@@ -81,7 +111,7 @@ def _take_turn(lookup: bytes) -> None:
             )
 
 
-def _replay(stored: IdempotencyAnswer, fingerprint: bytes) -> HttpResponse:
+def _replay(call: Call, stored: IdempotencyAnswer, fingerprint: bytes) -> HttpResponse:
     if bytes(stored.fingerprint) != fingerprint:
         raise Problem(
             "IDEMPOTENCY_KEY_REUSED",
@@ -89,20 +119,45 @@ def _replay(stored: IdempotencyAnswer, fingerprint: bytes) -> HttpResponse:
             status=422,
             cure="Make a new key for every new request; repeat one only with the same body.",
         )
-    response = HttpResponse(
-        bytes(stored.body), status=stored.status, content_type=JSON, headers=stored.headers
-    )
+    body = bytes(stored.body)
+    if stored.sealed:
+        body = _opened(call, bytes(stored.lookup), body)
+    response = HttpResponse(body, status=stored.status, content_type=JSON, headers=stored.headers)
     response.headers["Idempotency-Replayed"] = "true"
     return response
 
 
-def _keep(call: Call, lookup: bytes, fingerprint: bytes, response: HttpResponse) -> None:
+def _keep(call: Call, lookup: bytes, fingerprint: bytes, response: HttpResponse, *, sealed: bool) -> None:
     IdempotencyAnswer.objects.create(
         tenant_id=_tenant_id(call),
         lookup=lookup,
         fingerprint=fingerprint,
         status=response.status_code,
         headers={name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
-        body=response.content,
+        body=_closed(call, lookup, response.content) if sealed else response.content,
+        sealed=sealed,
         expires_at=timezone.now() + KEPT_FOR,
+    )
+
+
+def _seal(call: Call, lookup: bytes, secret: str) -> AESGCM:
+    told = b"aibos/idempotent-answer/" + (call.idempotency_key or "").encode()
+    return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=lookup, info=told).derive(secret.encode()))
+
+
+def _closed(call: Call, lookup: bytes, body: bytes) -> bytes:
+    nonce = os.urandom(NONCE)
+    return nonce + _seal(call, lookup, settings.SECRET_KEY).encrypt(nonce, body, lookup)
+
+
+def _opened(call: Call, lookup: bytes, kept: bytes) -> bytes:
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        try:
+            return _seal(call, lookup, secret).decrypt(kept[:NONCE], kept[NONCE:], lookup)
+        except InvalidTag:
+            continue
+    raise Conflict(
+        "The first request succeeded; its answer cannot be read again because SECRET_KEY has changed.",
+        code="IDEMPOTENCY_ANSWER_LOST",
+        cure="Look at what the first request made, and make a new one with a new key if you need to.",
     )

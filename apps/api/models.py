@@ -10,7 +10,8 @@ from apps.core.ids import uuid7
 class IdempotencyAnswer(models.Model):
     """What one write answered; stored in the transaction of its effect, so both exist or neither does.
 
-    `lookup` is the SHA-256 of caller, method, path and key; `fingerprint` that of query string and body.
+    `lookup` is the SHA-256 of caller, method, path and key; `fingerprint` that of query string and body. A
+    `sealed` body can be read with the caller's key only.
     """
 
     placement: ClassVar[str] = "public"
@@ -22,6 +23,7 @@ class IdempotencyAnswer(models.Model):
     status = models.PositiveSmallIntegerField()
     headers = models.JSONField(default=dict)
     body = models.BinaryField()
+    sealed = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
 

@@ -26,7 +26,7 @@ CREATE = Body(required={"name": str}, optional={"scopes": list, "expiresAt": str
 class KeysDoor(Door):
     """`GET` and `POST /keys`."""
 
-    replays: ClassVar[bool] = False  # a replayed answer would have to store the key
+    secret_answers: ClassVar[bool] = True
     body_limit: ClassVar[int] = 16 * 1024
 
     @describe("The caller's keys; never the keys' text", answer=shape(success=FLAG, data=array(OBJECT)))
@@ -49,8 +49,6 @@ class KeysDoor(Door):
 
 class KeyDoor(Door):
     """`DELETE /keys/:id`."""
-
-    replays: ClassVar[bool] = False
 
     @describe("Revoke a key at once", answer=shape(success=FLAG, data=OBJECT), errors=[404])
     def delete(self, call: Call, key_id: UUID) -> HttpResponse:

@@ -44,6 +44,7 @@ class TenantDoor(AuthDoor):
 
     needs_tenant: ClassVar[bool] = True
     opens: ClassVar[frozenset[str]] = frozenset({"GET", "POST"})
+    replays: ClassVar[bool] = True
 
 
 class OrganizationsDoor(AuthDoor):
@@ -124,6 +125,8 @@ class EmptyListDoor(AuthDoor):
 
 class InviteDoor(TenantDoor):
     """`POST /auth/organization/invite-member`."""
+
+    secret_answers: ClassVar[bool] = True
 
     @describe("Invite an address; the link is mailed and returned once", body=INVITE.schema, answer=OBJECT)
     def post(self, call: Call) -> HttpResponse:

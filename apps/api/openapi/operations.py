@@ -1,12 +1,14 @@
 """From a door's `describe(...)` to an OpenAPI operation; drf-spectacular walks the routes and asks this."""
 
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
 from apps.api.contract import OBJECT, Operation, Parameter, describe, ref
+from apps.api.idempotency import is_required
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 ALWAYS = (400, 404, 429, 500, 503)  # 404: a host that no tenant has
@@ -53,7 +55,8 @@ def operation_of(door: Any, told: Operation, path: str, method: str) -> dict[str
     parameters = [_path_parameter(name) for name in re.findall(r"\{(\w+)\}", path)]
     parameters += [_parameter(item) for item in told.parameters]
     if method in WRITES and door.replays and door.identifies and door.needs_tenant:
-        parameters.append(_parameter(IDEMPOTENCY))
+        required = is_required(method, tag_of(path)) and not door.reading_posts
+        parameters.append(_parameter(replace(IDEMPOTENCY, required=required)))
     if parameters:
         made["parameters"] = parameters
     if told.body is not None:
