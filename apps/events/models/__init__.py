@@ -1,9 +1,10 @@
 """The tables of facts and of work: all shared, each file one subject."""
 
 from apps.events.minutes import Minute
-from apps.events.models.facts import InboxEvent, OutboxEvent
+from apps.events.models.facts import InboxEvent, OutboxEvent, Position
 from apps.events.models.health import Alert, CheckMinute, CheckState, Process
 from apps.events.models.job import Job
+from apps.events.models.schedule import Missed, Overlap, Schedule, ScheduleKind, ScheduleState
 
 __all__ = [
     "Alert",
@@ -12,6 +13,12 @@ __all__ = [
     "InboxEvent",
     "Job",
     "Minute",
+    "Missed",
     "OutboxEvent",
+    "Overlap",
+    "Position",
     "Process",
+    "Schedule",
+    "ScheduleKind",
+    "ScheduleState",
 ]

@@ -13,7 +13,8 @@ class Job(models.Model):
     """A piece of durable work: the row is the truth, whoever rings. `fence` grows with each claim.
 
     `attempts` is its history, oldest first: `{number, started, ended, state, cause, worker}`, where `number` is the
-    claim's fence, `state` what the job became and `cause` is empty after a success.
+    claim's fence, `state` what the job became and `cause` is empty after a success. `acts` is
+    what people did to it, oldest first: `{act, at, by, …}`; see `apps.events.jobs.letters`. `asleep` keeps jobs of later out of the way of those that are due.
     """
 
     placement: ClassVar[str] = "public"
@@ -31,11 +32,13 @@ class Job(models.Model):
     priority = models.SmallIntegerField(default=0, db_default=0)
     attempt = models.IntegerField(default=0, db_default=0)
     max_attempts = models.IntegerField(default=3, db_default=3)
+    asleep = models.BooleanField(default=False, db_default=False)
     run_at = models.DateTimeField(db_default=Func(function="clock_timestamp"))
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0, db_default=0)
     worker = models.TextField(default="", db_default="")
     attempts = models.JSONField(default=list, db_default=Value([], output_field=models.JSONField()))
+    acts = models.JSONField(default=list, db_default=Value([], output_field=models.JSONField()))
     schedule_id = models.UUIDField(null=True)
     cancel_requested = models.BooleanField(default=False, db_default=False)
     done = models.BigIntegerField(default=0, db_default=0)
@@ -56,9 +59,10 @@ class Job(models.Model):
                 F("priority").desc(),
                 F("run_at"),
                 F("id"),
-                name="events_job_queue",
-                condition=Q(state="queued"),
+                name="events_job_ready",
+                condition=Q(state="queued", asleep=False),
             ),
+            models.Index(fields=["run_at"], name="events_job_asleep", condition=Q(state="queued", asleep=True)),
             models.Index(fields=["tenant_id"], name="events_job_running", condition=Q(state="running")),
             models.Index(fields=["tenant_id", "-id"], name="events_job_list"),
             models.Index(
