@@ -5,11 +5,25 @@ from apps.events.models.facts import InboxEvent, OutboxEvent, Position
 from apps.events.models.health import Alert, CheckMinute, CheckState, Process
 from apps.events.models.job import Job
 from apps.events.models.schedule import Missed, Overlap, Schedule, ScheduleKind, ScheduleState
+from apps.events.models.webhooks import (
+    DeliveryState,
+    DisabledFor,
+    EndpointState,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookReceipt,
+    WebhookSecret,
+    WebhookSource,
+)
 
 __all__ = [
     "Alert",
     "CheckMinute",
     "CheckState",
+    "DeliveryState",
+    "DisabledFor",
+    "EndpointState",
     "InboxEvent",
     "Job",
     "Minute",
@@ -21,4 +35,10 @@ __all__ = [
     "Schedule",
     "ScheduleKind",
     "ScheduleState",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookReceipt",
+    "WebhookSecret",
+    "WebhookSource",
 ]

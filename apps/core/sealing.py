@@ -1,0 +1,45 @@
+"""Sealed texts: what must be read again but never lie open in the database, bound to the place where it lies.
+
+AES-256-GCM with a key per purpose, derived from SECRET_KEY; texts sealed with a key of SECRET_KEY_FALLBACKS still
+open. Form: one byte of version, twelve of nonce, the ciphertext with its tag.
+"""
+
+import os
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+VERSION, NONCE = b"\x01", 12
+
+
+class SealBroken(ValueError):
+    """The bytes were not sealed here, not for this place, or with a key that nobody has any more."""
+
+
+@lru_cache(maxsize=32)
+def _cipher(purpose: str, secret: str) -> AESGCM:
+    info = f"aibos/seal/{purpose}".encode()
+    return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret.encode()))
+
+
+def seal(purpose: str, place: str, text: bytes) -> bytes:
+    """Return `text` sealed for one purpose and one place (`table/row`); it opens nowhere else."""
+    nonce = os.urandom(NONCE)
+    return VERSION + nonce + _cipher(purpose, settings.SECRET_KEY).encrypt(nonce, text, place.encode())
+
+
+def unseal(purpose: str, place: str, sealed: bytes) -> bytes:
+    """Return what was sealed for this purpose and place; raises SealBroken."""
+    if sealed[:1] != VERSION:
+        raise SealBroken("The text was sealed in a way that is not known here.")
+    nonce, text = sealed[1 : 1 + NONCE], sealed[1 + NONCE :]
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        try:
+            return _cipher(purpose, secret).decrypt(nonce, text, place.encode())
+        except InvalidTag:
+            continue
+    raise SealBroken("The text cannot be opened with the keys of this installation.")
