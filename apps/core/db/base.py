@@ -22,6 +22,7 @@ class DatabaseWrapper(django_tenants.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.scopes: list[Scope] = []
+        self._writer: psycopg.Cursor[Any] | None = None
         self.moved_clocks: set[UUID] = set()  # by the transaction under way
         super().__init__(*args, **kwargs)
 
@@ -58,6 +59,12 @@ class DatabaseWrapper(django_tenants.DatabaseWrapper):
         self.drop_if_ended()
         self.ensure_connection()
         return psycopg.Cursor(self.connection)
+
+    def writer(self) -> psycopg.Cursor[Any]:
+        """Return the connection's one cursor for statements inside a transaction whose answer is only a count."""
+        if self._writer is None or self._writer.connection is not self.connection:
+            self._writer = psycopg.Cursor(self.connection)
+        return self._writer
 
     def drop_if_ended(self) -> None:
         """Give up an idle connection whose other end is gone, so that the next statement opens another.

@@ -57,8 +57,10 @@ def write(statement: sql.Composed | sql.SQL | str, params: Sequence[Any]) -> int
 
     Raises ScopeMissing outside a scope, and Django's exceptions for the database's.
     """
-    with connections["default"].wrap_database_errors:
-        return cursor().execute(statement, params, prepare=settings.DATABASE_PREPARE).rowcount
+    connection: Any = connections["default"]
+    _belongs(connection)
+    with connection.wrap_database_errors:
+        return connection.writer().execute(statement, params, prepare=settings.DATABASE_PREPARE).rowcount
 
 
 def cursor() -> psycopg.Cursor[Any]:
@@ -67,11 +69,15 @@ def cursor() -> psycopg.Cursor[Any]:
     Raises ScopeMissing outside a scope, and psycopg's exceptions for the database's.
     """
     connection: Any = connections["default"]
+    _belongs(connection)
+    raw: psycopg.Cursor[Any] = connection.raw_cursor()
+    return raw
+
+
+def _belongs(connection: Any) -> None:
     if not connection.in_atomic_block or not connection.scopes:
         msg = "A statement outside any scope: there is no transaction it could belong to."
         raise ScopeMissing(msg)
-    raw: psycopg.Cursor[Any] = connection.raw_cursor()
-    return raw
 
 
 def _pipelined(connection: Any, tenant: TenantRef, query: Any, params: Sequence[Any]) -> FastRead:
