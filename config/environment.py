@@ -97,6 +97,15 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("EVENTS_BUS", "text", "postgresql", "What carries events: `postgresql`, `nats` or `kafka`."),
     Variable("EVENTS_KEEP_DAYS", "number", 7, "Days for which the log keeps events that everybody has read."),
     Variable("METRICS_TOKEN", "text", "", "Token that `/metrics` asks for; empty turns it off.", secret=True),
+    Variable(
+        "LEDGER_ORIGIN", "text", "aibos", "Name under which new ledgers are signed; before the ledger's id."
+    ),
+    Variable(
+        "LEDGER_CHECKPOINT_SECONDS", "number", 10, "Seconds an entry may wait for its signed checkpoint."
+    ),
+    Variable(
+        "LEDGER_CHECKPOINT_ENTRIES", "number", 10_000, "Entries after which a checkpoint is signed at once."
+    ),
 )
 
 

@@ -50,3 +50,19 @@ ALTER TABLE public.audit_pending SET (autovacuum_vacuum_scale_factor = 0, autova
   autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE public.audit_head SET (fillfactor = 50);
 """
+
+# A checkpoint is never rewritten: the application may add one and give it its place in the platform's tree.
+CHECKPOINTS = """
+DO $$
+DECLARE grantee regrole;
+BEGIN
+  FOR grantee IN
+    SELECT DISTINCT a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) a
+    WHERE c.oid = 'public.audit_checkpoint'::regclass AND a.grantee NOT IN (c.relowner, 0)
+  LOOP
+    EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON public.audit_checkpoint FROM %s', grantee);
+    EXECUTE format('GRANT UPDATE (position) ON public.audit_checkpoint TO %s', grantee);
+    EXECUTE format('REVOKE DELETE, TRUNCATE, REFERENCES, TRIGGER ON public.audit_tree, public.audit_tile FROM %s', grantee);
+  END LOOP;
+END $$;
+"""

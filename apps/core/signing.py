@@ -28,6 +28,23 @@ def public_key(purpose: str) -> bytes:
     return _private(purpose, settings.SECRET_KEY).public_key().public_bytes_raw()
 
 
+def public_keys(purpose: str) -> list[bytes]:
+    """Return the public keys for `purpose` that still count: the one in force, then those of older secrets."""
+    return [
+        _private(purpose, secret).public_key().public_bytes_raw()
+        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    ]
+
+
+def signatures(purpose: str, message: bytes) -> list[tuple[bytes, bytes]]:
+    """Return (public key, signature) by every key that still counts, the one in force first.
+
+    Who pinned the key before a rotation can check what is signed during it.
+    """
+    keys = [_private(purpose, secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    return [(key.public_key().public_bytes_raw(), key.sign(message)) for key in keys]
+
+
 def verifies(key: bytes, message: bytes, signature: bytes) -> bool:
     """Return whether `signature` is that of `key` over `message`; malformed input is False."""
     try:
