@@ -1,12 +1,19 @@
 """The front of durable work: services ask for a job by name; the back end above keeps and runs it."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+from jsonschema_rs import Draft202012Validator, ValidationError
+
 from apps.core.actor import Actor
+from apps.core.canonical import plain
+from apps.core.errors import Invalid
 from apps.core.registry import Registry
+
+Upgrade = Callable[[dict[str, Any], int], dict[str, Any]]
 
 
 class JobHandle(Protocol):
@@ -15,6 +22,7 @@ class JobHandle(Protocol):
     id: UUID
     tenant_id: UUID | None
     by: Actor
+    due: dt.datetime | None  # the moment for which a schedule asked, however late it runs
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
         """Tell how far the work is; visible to others at once."""
@@ -30,6 +38,9 @@ class JobHandle(Protocol):
 class Task:
     """A registered handler. `tenant` says whether a job must name one, must not, or may.
 
+    `schema` is a JSON Schema (2020-12) of its arguments, `version` counts their shapes: arguments of an older one
+    pass through `upgrade(args, version)` first. `schedulable` tasks may be put on a schedule by a tenant's managers.
+    Nobody reads or edits the arguments of a `sealed` one: they hold records' values or say where a secret goes.
     `waits` are the seconds before the second, third … attempt, spread by up to a tenth; without them the wait
     doubles from two seconds to an hour.
     """
@@ -40,6 +51,20 @@ class Task:
     max_attempts: int = 3
     manages_scope: bool = False
     waits: tuple[float, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    version: int = 1
+    upgrade: Upgrade | None = None
+    schedulable: bool = False
+    sealed: bool = False
+
+    def faults(self, args: Mapping[str, Any]) -> list[str]:
+        """Return what the schema does not allow in `args`, each with its place; empty when all is well."""
+        if self.schema is None:
+            return []
+        checks = validators.get(self.name)
+        if checks is None or checks[0] is not self.schema:
+            checks = validators[self.name] = (self.schema, Draft202012Validator(self.schema))
+        return [f"{_place(error)}: {error.message}" for error in checks[1].iter_errors(plain(args))]
 
 
 class Later(Exception):
@@ -68,6 +93,7 @@ class BackEnd(Protocol):
         """Write the job in the caller's transaction; return its id."""
 
 
+validators: dict[str, tuple[Mapping[str, Any], Draft202012Validator]] = {}
 tasks: Registry[Task] = Registry("tasks", Task)
 _back_end: list[BackEnd] = []
 
@@ -84,6 +110,11 @@ def task(
     max_attempts: int = 3,
     manages_scope: bool = False,
     waits: tuple[float, ...] = (),
+    schema: Mapping[str, Any] | None = None,
+    version: int = 1,
+    upgrade: Upgrade | None = None,
+    schedulable: bool = False,
+    sealed: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a handler `f(job, **args) -> result`.
 
@@ -95,7 +126,17 @@ def task(
         raise ValueError(msg)
 
     def register(run: Callable[..., Any]) -> Callable[..., Any]:
-        tasks.register(name, Task(name, run, tenant, max_attempts, manages_scope, waits))
+        tasks.register(
+            name,
+            Task(
+                *(name, run, tenant, max_attempts, manages_scope, waits),
+                schema=schema,
+                version=version,
+                upgrade=upgrade,
+                schedulable=schedulable,
+                sealed=sealed,
+            ),
+        )
         return run
 
     return register
@@ -127,6 +168,13 @@ def enqueue(
     if known.tenant == "forbidden" and tenant is not None:
         msg = f"The task {name!r} works for the platform, not for one tenant."
         raise ValueError(msg)
+    if faults := known.faults(args):
+        msg = f"The task {name!r} does not take these arguments: {'; '.join(faults)}."
+        raise Invalid(msg)
     return _back_end[0].enqueue(
         known, tenant=tenant, args=args, title=title, by=by, key=key, priority=priority, delay=delay
     )
+
+
+def _place(error: ValidationError) -> str:
+    return ".".join(str(part) for part in error.instance_path) or "args"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
@@ -17,6 +18,7 @@ from apps.core.errors import Conflict, Invalid, NotFound, PermissionDenied
 from apps.core.scope import TenantRef, current_scope, current_tenant, platform_scope, tenant_scope
 from apps.events.jobs import history, pulse, queries, runner, sweeper, work
 from apps.events.jobs.bell import bell
+from apps.events.jobs.claim import TURNS
 from apps.events.jobs.history import me
 from apps.events.jobs.states import ENDED, MOVES, JobState, may_follow
 from config.celery import app
@@ -412,6 +414,85 @@ def test_the_sweeper_rings_for_what_nobody_heard(acme: TenantRef, monkeypatch: p
     sweeper.sweep()
     assert due in rung
     assert later not in rung
+
+
+def test_a_resting_job_is_woken_at_its_moment(acme: TenantRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[UUID] = []
+    queue.task("test.nothing")(lambda _: None)
+    job_id = ask(acme, "test.nothing", delay=60)
+    monkeypatch.setattr(bell, "ring", rung.append)
+    assert job(job_id).asleep
+    rest = sweeper.wake_and_ring()
+    assert rest is not None
+    assert 50 < rest <= 60
+    assert rung == []
+    make_due(job_id)
+    assert sweeper.wake_and_ring() is None
+    assert rung == [job_id]
+    assert not job(job_id).asleep
+
+
+def test_jobs_of_later_cost_the_claim_nothing(acme: TenantRef, superuser_url: str) -> None:
+    """Whose turn it is costs a few blocks, however many jobs rest; awake before its time, none runs."""
+    queue.task("test.nothing")(lambda _: None)
+    with tenant_scope(acme):
+        for _ in range(2000):
+            queue.enqueue("test.nothing", tenant=acme.id, args={}, title="Later", by=SYSTEM, delay=3600)
+
+    def read() -> int:
+        plan = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + TURNS
+        with psycopg.connect(superuser_url) as admin:
+            admin.execute("ANALYZE public.events_job")
+            (found,) = admin.execute(plan).fetchone()[0]
+        return int(found["Plan"]["Shared Hit Blocks"] + found["Plan"]["Shared Read Blocks"])
+
+    runner.run_next()
+    assert read() < 30
+    with psycopg.connect(superuser_url) as admin:
+        admin.execute("UPDATE public.events_job SET asleep = FALSE")
+    assert runner.claim() is None, "awake by mistake, and yet not before its time"
+
+
+def test_arguments_follow_their_schema(acme: TenantRef) -> None:
+    schema = {"type": "object", "required": ["count"], "properties": {"count": {"type": "integer"}}}
+    queue.task("test.strict", schema=schema)(lambda _, *, count: {"count": count})
+    with pytest.raises(Invalid, match=r"test\.strict.*count"):
+        ask(acme, "test.strict", args={"count": "three"})
+    with pytest.raises(Invalid, match="required"):
+        ask(acme, "test.strict")
+    job_id = ask(acme, "test.strict", args={"count": 3})
+    run_all()
+    assert job(job_id).result == {"count": 3}
+
+
+def test_arguments_of_an_older_shape_are_brought_forward(acme: TenantRef) -> None:
+    queue.task("test.shape")(lambda _, *, name: {"name": name})
+    job_id = ask(acme, "test.shape", args={"name": "Ada Lovelace"})
+    del queue.tasks._values["test.shape"]
+
+    def split(args: dict[str, Any], version: int) -> dict[str, Any]:
+        assert version == 1
+        first, last = args["name"].split()
+        return {"first": first, "last": last}
+
+    queue.task("test.shape", version=2, upgrade=split)(lambda _, *, first, last: {"last": last})
+    run_all()
+    assert (job(job_id).state, job(job_id).result) == ("done", {"last": "Lovelace"})
+
+
+def test_a_job_of_a_newer_release_is_put_back_uncounted(acme: TenantRef) -> None:
+    queue.task("test.shape", version=2, max_attempts=1)(lambda _: None)
+    job_id = ask(acme, "test.shape")
+    del queue.tasks._values["test.shape"]
+    queue.task("test.shape", max_attempts=1)(lambda _: None)
+    for _ in range(3):
+        run_all()
+        assert (job(job_id).state, job(job_id).attempt, job(job_id).asleep) == ("queued", 0, True)
+        make_due(job_id)
+    del queue.tasks._values["test.shape"]
+    queue.task("test.shape", version=2, max_attempts=1)(lambda _: None)
+    run_all()
+    assert job(job_id).state == "done"
 
 
 def test_lists_filter_and_page(acme: TenantRef, globex: TenantRef, anna: Actor) -> None:

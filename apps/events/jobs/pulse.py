@@ -1,6 +1,7 @@
 """The pulse of running jobs: leases, progress and log lines, on a connection beside the job's transaction."""
 
 import contextlib
+import datetime as dt
 import os
 import threading
 import time
@@ -50,6 +51,7 @@ class Run:
     fence: int
     attempt: int
     lease: float = LEASE
+    due: dt.datetime | None = None
     lost: bool = False
     stopped: bool = False
     noticed: bool = False

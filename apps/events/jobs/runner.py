@@ -28,11 +28,13 @@ logger = logging.getLogger("aibos.work")
 
 BACK_OFF, LONGEST_WAIT = 2.0, 3600.0
 TRACE_ROOM = 20_000
+PUT_BACK = 5.0
 END = sql.SQL("""
 UPDATE public.events_job
 SET state = %s, result = %s::jsonb, error = %s, traceback = %s, lease_until = NULL,
     finished_at = CASE WHEN %s THEN NULL ELSE clock_timestamp() END,
     run_at = CASE WHEN %s THEN clock_timestamp() + %s * interval '1 second' ELSE run_at END,
+    asleep = %s, attempt = attempt - %s,
     done = CASE WHEN %s = 'done' THEN coalesce(total, done) ELSE done END,
     {attempts}
 WHERE id = %s AND fence = %s AND state = 'running'
@@ -41,6 +43,10 @@ WHERE id = %s AND fence = %s AND state = 'running'
 
 class Refused(RuntimeError):
     """A job that must not run: no such task, no such tenant, or none where the task needs one."""
+
+
+class TooNew(RuntimeError):
+    """A job asked for by a newer release than this worker's: another worker takes it, or this one after its update."""
 
 
 class Cancelled(Exception):
@@ -85,6 +91,9 @@ def execute(taken: Claim) -> None:
             _perform(taken)
         except (Lost, Cancelled) as reason:
             _give_back(taken, reason)
+        except TooNew as reason:
+            with platform_scope("work: put back"):
+                _end(taken, "queued", error=str(reason), wait=PUT_BACK, uncounted=1)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises ends the attempt, not the worker
             _fail(taken, error)
 
@@ -95,13 +104,24 @@ def _perform(taken: Claim) -> None:
         msg = f"No task is registered as {taken.name!r}."
         raise Refused(msg)
     tenant = _tenant_of(taken, task)
+    args = _args_of(taken, task)
     if task.manages_scope:
-        result = task.run(taken.run, **taken.args)
+        result = task.run(taken.run, **args)
         with _scope(tenant, taken):
             _complete(taken, result)
         return
     with _scope(tenant, taken):
-        _complete(taken, task.run(taken.run, **taken.args))
+        _complete(taken, task.run(taken.run, **args))
+
+
+def _args_of(taken: Claim, task: queue.Task) -> dict[str, Any]:
+    """Return the arguments in the shape that the task takes today."""
+    if taken.args_version > task.version:
+        msg = f"{task.name} knows arguments up to version {task.version}, these are of {taken.args_version}."
+        raise TooNew(msg)
+    if taken.args_version < task.version and task.upgrade:
+        return task.upgrade(dict(taken.args), taken.args_version)
+    return taken.args
 
 
 def _tenant_of(taken: Claim, task: queue.Task) -> TenantRef | None:
@@ -181,12 +201,13 @@ def _end(
     error: str = "",
     trace: str = "",
     wait: float = 0.0,
+    uncounted: int = 0,
 ) -> bool:
     again = state == "queued"
     document = None if result is None else json.dumps(plain(result)).replace("\\u0000", "\\ufffd")
     texts = [error.replace("\x00", "\ufffd"), trace.replace("\x00", "\ufffd")]
     with connections["default"].cursor() as cursor:
-        values = [state, document, *texts, again, again, wait, state, state, texts[0]]
+        values = [state, document, *texts, again, again, wait, wait > 0, uncounted, state, state, texts[0]]
         cursor.execute(END, [*values, taken.id, taken.run.fence])
         transaction.on_commit(lambda: herald.call(taken.id))
         return bool(cursor.rowcount)

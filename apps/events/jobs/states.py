@@ -17,7 +17,8 @@ class JobState(models.TextChoices):
 
 
 MOVES: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    # From waiting straight to failed: a dead letter that a stopped replay puts back.
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
     JobState.RUNNING: frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED}),
     JobState.FAILED: frozenset({JobState.QUEUED, JobState.QUARANTINED, JobState.DISCARDED}),
     JobState.QUARANTINED: frozenset({JobState.QUEUED, JobState.DISCARDED}),
@@ -29,6 +30,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 ENDED = frozenset(
     {JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.QUARANTINED, JobState.DISCARDED}
 )
+DEAD = frozenset({JobState.FAILED, JobState.QUARANTINED})
 
 
 def may_follow(now: str, then: str) -> bool:

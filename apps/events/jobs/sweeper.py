@@ -16,11 +16,13 @@ from apps.core.scope import platform_scope
 from apps.events.jobs import history
 from apps.events.jobs.bell import bell
 from apps.events.jobs.herald import herald
+from apps.events.jobs.waking import seconds_to_next, wake
 
 logger = logging.getLogger("aibos.work")
 
 MOST_RINGS = 32
-INBOX_DAYS, JOB_DAYS = 7, 30
+JOB_DAYS = 30
+LOOK, SHORTEST = 1.0, 0.02  # seconds: somebody may have asked for an earlier moment meanwhile
 # An attempt that ended with its worker counts: what kills every worker must not be tried for ever.
 EXPIRED = sql.SQL("""
 UPDATE public.events_job job SET
@@ -37,12 +39,7 @@ WHERE job.id = lost.id
 RETURNING job.id, job.name, job.state, job.tenant_id, job.actor, job.attempt, job.error
 """).format(attempts=history.append(state="lost.next", cause="lost.cause", job="job."))
 DUE = """
-SELECT id FROM public.events_job WHERE state = 'queued' AND run_at <= clock_timestamp() LIMIT %s
-"""
-OLD_INBOX = """
-DELETE FROM public.events_inbox WHERE id IN (
-  SELECT id FROM public.events_inbox WHERE handled_at < clock_timestamp() - %s * interval '1 day'
-  ORDER BY handled_at LIMIT 5000)
+SELECT id FROM public.events_job WHERE state = 'queued' AND NOT asleep AND run_at <= clock_timestamp() LIMIT %s
 """
 # Failed jobs stay until somebody looks at them. An id is a time, so the primary key finds the old ones.
 OLD_JOBS = """
@@ -58,9 +55,8 @@ def sweep() -> int:
         expired = cursor.fetchall()
         for row in expired:
             _book(*row)
-        cursor.execute(DUE, [MOST_RINGS])
-        due = [row[0] for row in cursor.fetchall()]
-        cursor.execute(OLD_INBOX, [INBOX_DAYS])
+        wake()
+        due = _due()
         cursor.execute(OLD_JOBS, [UUID(int=int((time.time() - JOB_DAYS * 86400) * 1000) << 80)])
     for job_id, name, state, *_ in expired:
         logger.warning("Job %s (%s) lost its worker and is %s now.", job_id, name, state)
@@ -83,11 +79,34 @@ def _book(
         )
 
 
+def wake_and_ring() -> float | None:
+    """Ring for what rested until now; return the seconds until the next one's moment, None without one."""
+    with platform_scope("work: wake"):
+        woken = wake()
+        following = seconds_to_next()
+        due = _due() if woken else []
+    for job_id in due:
+        bell.ring(job_id)
+    return following
+
+
 def sweep_forever(stop: threading.Event, pause: float = 5.0) -> None:
-    """Sweep every `pause` seconds until `stop` is set."""
-    while not stop.wait(pause):
+    """Sweep every `pause` seconds and wake resting jobs at their moment, until `stop` is set."""
+    swept = -pause
+    while not stop.is_set():
+        rest: float | None = None
         try:
-            sweep()
+            if time.monotonic() - swept >= pause:
+                swept = time.monotonic()
+                sweep()
+            rest = wake_and_ring()
         except loss.ERRORS:
             logger.warning("The sweeper lost its database; it tries again.", exc_info=True)
             loss.reset()
+        stop.wait(LOOK if rest is None else min(max(rest, SHORTEST), LOOK))
+
+
+def _due() -> list[UUID]:
+    with connections["default"].cursor() as cursor:
+        cursor.execute(DUE, [MOST_RINGS])
+        return [row[0] for row in cursor.fetchall()]
