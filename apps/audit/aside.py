@@ -112,16 +112,21 @@ class Aside:
 denials = Aside("ledger of denials")
 
 
-def write(statement: str, params: Sequence[Any], *, note: bytes) -> None:
-    """Commit one statement now; with the database slow or away it stays queued and the caller goes on."""
-
-    def work() -> None:
-        with connections["default"].cursor() as cursor:
-            cursor.execute(statement, params)
-
+def commit(work: Callable[[], Any], *, note: bytes) -> None:
+    """Commit `work` now; with the database slow or away it stays queued and the caller goes on."""
     try:
         denials.call(work, note)
     except TimeoutError:
         logger.warning("A denial waits for the database: %s", note.decode("utf-8", "replace"))
     except loss.ERRORS:
         logger.exception("A denial could not be written.")
+
+
+def write(statement: str, params: Sequence[Any], *, note: bytes) -> None:
+    """Commit one statement as `commit` does."""
+
+    def work() -> None:
+        with connections["default"].cursor() as cursor:
+            cursor.execute(statement, params)
+
+    commit(work, note=note)

@@ -1,12 +1,15 @@
 """Writing into the ledger: one INSERT in the transaction that makes the fact true."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from psycopg.sql import SQL, Composed
 
 from apps.audit import aside
-from apps.audit.entry import Draft, Values, draft
+from apps.audit.entry import Draft, Personal, Values, draft, plain_draft, sealed
+from apps.audit.sealing import Key
+from apps.audit.sealing import keys as sealing_keys
 from apps.core.actor import Actor
 from apps.core.db import fast
 from apps.core.scope import TenantRef, current_scope, scope_of
@@ -15,8 +18,24 @@ HERE: Any = object()
 INSERT = (
     "INSERT INTO public.audit_pending (entry_id, tenant_id, action, target, body) VALUES (%s, %s, %s, %s, %s)"
 )
+ENTRY = (("entry", INSERT),)
 
 Ledger = TenantRef | UUID | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """An entry as part of a larger statement: CTE texts by name, the entry's last, and all parameters in order."""
+
+    id: UUID
+    texts: tuple[tuple[str, str], ...]
+    params: list[Any]
+    keys: tuple[Key, ...] = ()
+
+    def settle(self) -> None:
+        """Say that the statement was carried out, so that its keys may be used again."""
+        if self.keys:
+            sealing_keys.settle(self.keys)
 
 
 def record(
@@ -27,18 +46,63 @@ def record(
     before: Values | None = None,
     after: Values | None = None,
     details: Values | None = None,
+    personal: Personal = None,
     tenant: Ledger = HERE,
 ) -> UUID:
     """Write an entry in the caller's transaction and return its id; it is chained after the commit.
 
-    `target` is `kind:id`. The ledger is the current scope's unless `tenant` names another (None: the
-    platform's), which only the platform's scope may. Raises ScopeMissing outside a scope.
+    `target` is `kind:id`. `personal` maps a subject, such as `user:<id>`, to the names of the fields in before,
+    after and details that are its personal data; they are sealed with the subject's key. The ledger is the
+    current scope's unless `tenant` names another (None: the platform's), which only the platform's scope may.
+    Raises ScopeMissing outside a scope.
     """
     entry = draft(
-        action, by=by, tenant=_ledger(tenant), target=target, before=before, after=after, details=details
+        action,
+        by=by,
+        tenant=_ledger(tenant),
+        target=target,
+        before=before,
+        after=after,
+        details=details,
+        personal=personal,
     )
-    fast.write(INSERT, _params(entry))
+    _write(entry)
     return entry.id
+
+
+def part(
+    action: str,
+    *,
+    by: Actor,
+    target: str | None = None,
+    before: Values | None = None,
+    after: Values | None = None,
+    details: Values | None = None,
+    personal: Personal = None,
+    tenant: Ledger = HERE,
+    clock: int | None = None,
+) -> Part:
+    """Return the INSERT, and those of new keys, as CTEs of a larger statement; call `settle()` once it has run.
+
+    `clock` is the tenant's clock that the statement compares when it runs outside a scope; there a person whose
+    key this process has not seen at that clock raises `KeyUnknown`.
+    """
+    entry = draft(
+        action,
+        by=by,
+        tenant=_ledger(tenant),
+        target=target,
+        before=before,
+        after=after,
+        details=details,
+        personal=personal,
+        clock=clock,
+    )
+    if not entry.keys:
+        return Part(entry.id, ENTRY, _params(entry))
+    made = tuple((f"key{number}", sealing_keys.INSERT) for number in range(len(entry.keys)))
+    params = [param for key in entry.keys for param in key.params()]
+    return Part(entry.id, (*made, *ENTRY), [*params, *_params(entry)], entry.keys)
 
 
 def statement(
@@ -49,12 +113,24 @@ def statement(
     before: Values | None = None,
     after: Values | None = None,
     details: Values | None = None,
+    personal: Personal = None,
     tenant: Ledger = HERE,
 ) -> tuple[Composed, list[Any]]:
-    """Return the same INSERT for `WITH ledger AS (<statement>)` in a larger one, with its five parameters."""
+    """Return the INSERT for `WITH ledger AS (<statement>)` in a larger one, with its five parameters.
+
+    A key that the entry is the first to need is written at once, in the scope in force.
+    """
     entry = draft(
-        action, by=by, tenant=_ledger(tenant), target=target, before=before, after=after, details=details
+        action,
+        by=by,
+        tenant=_ledger(tenant),
+        target=target,
+        before=before,
+        after=after,
+        details=details,
+        personal=personal,
     )
+    sealing_keys.write(entry.keys)
     return Composed([SQL(INSERT)]), _params(entry)
 
 
@@ -73,7 +149,7 @@ def denied(
     to that connection's queue. Outside a scope `tenant` must be given. Returns the entry's id.
     """
     ledger = _ledger(tenant) if tenant is not HERE or scope_of() else None
-    entry = draft(
+    entry = plain_draft(
         action,
         by=by,
         tenant=ledger,
@@ -82,8 +158,13 @@ def denied(
         after=None,
         details={"reason": reason, "outcome": "denied", **(details or {})},
     )
-    aside.write(INSERT, _params(entry), note=entry.body)
+    aside.commit(lambda: _write(sealed(entry)), note=entry.text())
     return entry.id
+
+
+def _write(entry: Draft) -> None:
+    sealing_keys.write(entry.keys)
+    fast.write(INSERT, _params(entry))
 
 
 def _ledger(tenant: Ledger) -> UUID | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import sql
 
 from apps.audit import verify as verification
+from apps.audit.sealing import opened
 from apps.audit.types import LedgerEntry, Page, Verdict, read_entry
 from apps.core.db import fast
 from apps.core.errors import Invalid
@@ -62,7 +63,7 @@ def browse(filters: Filters, cursor: str | None = None, limit: int = 50) -> Page
     """
     limit = max(1, min(limit, MOST))
     rows = _read(filters, cursor, limit + 1)
-    entries = tuple(read_entry(bytes(body), seq, digest) for body, seq, digest in rows[:limit])
+    entries = _entries(rows[:limit])
     return Page(entries, str(entries[-1].id) if len(rows) > limit else None)
 
 
@@ -75,7 +76,7 @@ def entry(entry_id: UUID) -> LedgerEntry | None:
     ).format(entry=name, ours=_ours())
     with fast.cursor() as cursor:
         row = cursor.execute(statement, [entry_id, entry_id]).fetchone()
-    return read_entry(bytes(row[0]), row[1], row[2]) if row else None
+    return _entries([row])[0] if row else None
 
 
 def verify(tenant: TenantRef | None) -> Verdict:
@@ -89,6 +90,12 @@ def lag() -> Lag:
         waiting, seconds = cursor.execute(LAG).fetchone() or (0, 0)
         broken = cursor.execute(BROKEN).fetchall()
     return Lag(waiting, max(0.0, float(seconds)), tuple((key, error) for key, error in broken))
+
+
+def _entries(rows: Sequence[tuple[Any, ...]]) -> tuple[LedgerEntry, ...]:
+    """Return the entries of (body, seq, hash), what is sealed opened as far as its keys still exist."""
+    values = opened([bytes(row[0]) for row in rows])
+    return tuple(read_entry(value, row[1], row[2]) for value, row in zip(values, rows, strict=True))
 
 
 def _read(filters: Filters, cursor: str | None, limit: int) -> Sequence[tuple[Any, ...]]:

@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-import orjson
+from django.utils.translation import gettext as _
 
 Flaw = Literal[
-    "altered body", "broken link", "gap", "missing tail", "beyond the head", "columns disagree", "wrong head"
+    "altered body",
+    "broken link",
+    "gap",
+    "missing tail",
+    "beyond the head",
+    "columns disagree",
+    "wrong head",
+    "unreadable",
 ]
 
 
@@ -24,11 +31,12 @@ class ActorValue:
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field's value before and after; a side that did not exist is None."""
+    """One field's value before and after; a side that did not exist is None, and so is one that was erased."""
 
     field: str
     before: Any
     after: Any
+    erased: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class LedgerEntry:
     after: Mapping[str, Any] | None
     details: Mapping[str, Any]
     changes: tuple[FieldChange, ...] = field(default=())
+    erased: frozenset[str] = frozenset()
 
     @property
     def chained(self) -> bool:
@@ -91,18 +100,19 @@ class Verdict:
         return self.bad is None
 
 
-def read_entry(body: bytes, seq: int | None, digest: bytes | None) -> LedgerEntry:
-    """Return the value of a stored body; raises ValueError or KeyError when the bytes are no entry."""
-    values = orjson.loads(body)
+def read_entry(values: Mapping[str, Any], seq: int | None, digest: bytes | None) -> LedgerEntry:
+    """Return the value of a stored body, its boxes opened; raises ValueError or KeyError when it is no entry."""
     actor = values["actor"]
     before, after = values.get("before"), values.get("after")
+    erased = frozenset(values.get("erased", ()))
+    label = _("Erased person") if "actor.label" in erased else actor["label"]
     return LedgerEntry(
         id=UUID(values["id"]),
         seq=seq,
         hash=bytes(digest).hex() if digest is not None else None,
         at=dt.datetime.fromisoformat(values["at"]),
         action=values["action"],
-        actor=ActorValue(actor["kind"], actor["id"], actor["label"]),
+        actor=ActorValue(actor["kind"], actor["id"], label),
         target=values.get("target"),
         tenant_id=UUID(values["tenant"]) if values.get("tenant") else None,
         request_id=values.get("request"),
@@ -110,10 +120,15 @@ def read_entry(body: bytes, seq: int | None, digest: bytes | None) -> LedgerEntr
         before=before,
         after=after,
         details=values.get("details", {}),
-        changes=_changes(before or {}, after or {}),
+        changes=_changes(before or {}, after or {}, erased),
+        erased=erased,
     )
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
-    names = sorted(before.keys() | after.keys())
-    return tuple(FieldChange(name, before.get(name), after.get(name)) for name in names)
+def _changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], erased: frozenset[str]
+) -> tuple[FieldChange, ...]:
+    sides = (name.partition(".") for name in erased)
+    gone = {name for side, _dot, name in sides if side in ("before", "after")}
+    names = sorted(before.keys() | after.keys() | gone)
+    return tuple(FieldChange(name, before.get(name), after.get(name), name in gone) for name in names)

@@ -68,6 +68,7 @@ class FieldDef:
     sortable: bool = True
     external_id: bool = False
     track_history: bool = True
+    personal: bool = False
     group: str | None = None
     renamed_from: str | None = None
     visible_to: frozenset[str] | None = None
@@ -117,6 +118,7 @@ class Enable:
     """What the platform does for the object's records."""
 
     track_history: bool = True
+    track_reads: bool = False
     searchable: bool = True
     api_enabled: bool = True
     api_methods: frozenset[str] = frozenset(API_METHODS)
@@ -164,6 +166,7 @@ class ObjectDef:
     list_views: Mapping[str, ListView] = field(default_factory=empty_mapping)
     permission_sets: Mapping[str, Mapping[str, Any]] = field(default_factory=empty_mapping)
     translations: Mapping[str, Mapping[str, Any]] = field(default_factory=empty_mapping)
+    personal: bool = False
     renamed_from: str | None = None
     module: str | None = None
     version: int = 0
@@ -205,6 +208,11 @@ class ObjectDef:
             return views[0]
         columns = self.highlight_fields or tuple(n for n, f in self.fields.items() if not f.hidden)[:6]
         return ListView("all", self.plural_label, columns, sort=(("updated_at", "desc"),), default=True)
+
+    @cached_property
+    def personal_fields(self) -> frozenset[str]:
+        """The fields whose values are sealed in the ledger with the record's own key."""
+        return frozenset(name for name, found in self.fields.items() if found.personal or self.personal)
 
     def sections(self) -> list[tuple[FieldGroup, list[FieldDef]]]:
         """The form: each group with its visible fields; fields of no group come first, untitled."""

@@ -46,6 +46,7 @@ def field_item(definition: ObjectDef, field: FieldDef, locale: str | None = None
         "sortable": field.sortable and kind.sortable,
         "externalId": field.external_id,
         "trackHistory": field.track_history,
+        "personal": field.name in definition.personal_fields,
         "system": field.system,
     }
     if description := definition.field_description(field.name, locale):
@@ -123,6 +124,7 @@ def object_item(
         "indexes": [{"fields": list(i.fields), "unique": i.unique} for i in indexes],
         "enable": _enabled(definition.enable),
         "ownership": definition.ownership,
+        "personal": definition.personal,
         "sharingModel": definition.sharing_model,
         "listViews": _views(definition, locale, visible),
         "_packageId": definition.module,
@@ -136,6 +138,7 @@ def object_item(
 def _enabled(enable: Enable) -> dict[str, Any]:
     return {
         "trackHistory": enable.track_history,
+        "trackReads": enable.track_reads,
         "searchable": enable.searchable,
         "apiEnabled": enable.api_enabled,
         "apiMethods": sorted(enable.api_methods),

@@ -72,7 +72,7 @@ def test_details_go_and_come_back_with_their_master(inside):
     records.delete("qa_note", notes[0], by=by)
     assert records.delete("qa_lead", lead.id, by=by).also == 2
     assert query.find("qa_note", {}, by=by).total == 0
-    assert entries(notes[1], "qa_note")[-1][1]["details"] == {"with": f"qa_lead:{lead.id}"}
+    assert entries(notes[1], "qa_note")[-1][1]["details"]["with"] == f"qa_lead:{lead.id}"
     assert [kind for kind, _ in events(notes[1], "qa_note")] == ["qa_note.created", "qa_note.deleted"]
     refused(lambda: records.restore("qa_note", notes[1], by=by), "INVALID_STATE", 409)
     records.restore("qa_lead", lead.id, by=by)

@@ -6,6 +6,7 @@ import pytest
 from django.db import connections
 
 from apps.audit.models import Pending
+from apps.audit.sealing import keys
 from apps.core.actor import SYSTEM
 from apps.core.db import fast
 from apps.core.ids import uuid7
@@ -121,6 +122,7 @@ def test_only_the_clock_stands_between(revoked, monkeypatch):
     with tenant_scope(world.acme) as scope:
         lie = replace(remembered, clock=scope.clock)
         quotas.limit_of(world.acme, "records")
+        keys.take(world.acme.id, f"user:{sales.user_id}")  # as the process would know it, too
     monkeypatch.setattr(plans, "remembered", lambda tenant, by: lie)
     before = written(world)
     records.create("qa_lead", {"name": "after"}, by=sales, tenant=world.acme)

@@ -56,6 +56,7 @@ GENERAL = frozenset(
         "sortable",
         "externalId",
         "trackHistory",
+        "personal",
         "group",
         "renamedFrom",
         "permissions",
@@ -306,6 +307,13 @@ FIELD_KEYS: Mapping[str, Key] = {
         "Changes are kept with the values before and after.",
         "apps.objects.records.history:write",
         "tests/objects/test_records.py::test_untracked_field_has_no_history",
+    ),
+    "personal": Key(
+        "personal",
+        boolean,
+        "Personal data: sealed in the ledger with the record's key, so that it can be erased there.",
+        "apps.objects.records.history:write",
+        "tests/objects/test_sealing.py::test_personal_fields_are_sealed_and_erased",
     ),
     "group": Key(
         "group",

@@ -85,6 +85,13 @@ ENABLE_KEYS: Mapping[str, Key] = {
         _at("records.history:write"),
         "tests/objects/test_records.py::test_history_can_be_switched_off",
     ),
+    "trackReads": Key(
+        "track_reads",
+        boolean,
+        "Whoever reads records is written into the ledger before the answer leaves.",
+        _at("query.watch:note"),
+        "tests/objects/test_reads.py::test_reading_a_record_is_in_the_ledger",
+    ),
     "searchable": Key(
         "searchable",
         boolean,
@@ -202,6 +209,13 @@ OBJECT_KEYS: Mapping[str, Key] = {
         "What the platform does for the records.",
         _at("definitions:Enable"),
         TESTS + "test_enable",
+    ),
+    "personal": Key(
+        "personal",
+        boolean,
+        "Every field is personal data, as if each said so.",
+        _at("definitions:ObjectDef.personal_fields"),
+        "tests/objects/test_sealing.py::test_a_personal_object_seals_every_field",
     ),
     "ownership": Key(
         "ownership",

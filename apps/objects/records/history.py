@@ -5,19 +5,27 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from psycopg import sql
+
 from apps.audit import ledger
+from apps.audit.sealing import KeyUnknown
 from apps.events import outbox
 from apps.objects.definitions import ObjectDef
-from apps.objects.records.call import Call, wire
+from apps.objects.records.call import Call, Swerve, wire
 
 
 @dataclass(frozen=True)
 class Book:
     """The parts of a statement that write history: CTE bodies and their parameters, in order."""
 
-    entry: str
-    event: str
+    texts: tuple[tuple[str, str], ...]
     params: list[Any]
+    entry: ledger.Part
+
+    def parts(self) -> sql.Composed:
+        """Return the CTEs, named, with a comma between them."""
+        named = [sql.SQL("{} AS ({})").format(sql.SQL(name), sql.SQL(text)) for name, text in self.texts]
+        return sql.SQL(", ").join(named)
 
 
 def write(
@@ -32,21 +40,28 @@ def write(
 ) -> Book:
     """Return the history of one change; untracked fields are named in the event and never in the ledger."""
     target = call.target(record_id)
+    personal = {target: call.obj.personal_fields} if call.obj.personal_fields else None
     changed = sorted((before or {}).keys() | (after or {}).keys())
-    entry = ledger.statement(
-        f"{call.obj.name}.{verb}",
-        by=call.by,
-        target=target,
-        before=tracked(call.obj, before),
-        after=tracked(call.obj, after),
-        details=details,
-        tenant=call.tenant,
-    )
+    try:
+        entry = ledger.part(
+            f"{call.obj.name}.{verb}",
+            by=call.by,
+            target=target,
+            before=tracked(call.obj, before),
+            after=tracked(call.obj, after),
+            details={"version": version, **(details or {})} if version is not None else details,
+            personal=personal,
+            tenant=call.tenant,
+            clock=call.clock,
+        )
+    except KeyUnknown as error:
+        raise Swerve from error
     data = {"object": call.obj.name, "id": str(record_id), "version": version, "changed": changed}
     event = outbox.statement(
         f"{call.obj.name}.{verb}", subject=target, data=data, by=call.by, tenant=call.tenant
     )
-    return Book(entry[0].as_string(None), event[0].as_string(None), [*entry[1], *event[1]])
+    texts = (*entry.texts, ("event", event[0].as_string(None)))
+    return Book(texts, [*entry.params, *event[1]], entry)
 
 
 def tracked(obj: ObjectDef, values: Mapping[str, Any] | None) -> dict[str, Any] | None:

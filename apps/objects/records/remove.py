@@ -90,11 +90,12 @@ def purge(name: str, record_id: UUID | str, *, by: Actor, tenant: TenantRef | No
             message = _("Only records in the bin can be removed for good; delete it first.")
             raise Conflict(message, code="INVALID_STATE", details={"object": call.obj.name})
         book = history.write(call, "purged", identity, version=row["version"])
-        text = sql.SQL(
-            "WITH made AS (DELETE FROM {} WHERE id = %s), entry AS ({}), event AS ({}) SELECT 1"
-        ).format(call.compiler().table(call.obj), sql.SQL(book.entry), sql.SQL(book.event))
+        text = sql.SQL("WITH made AS (DELETE FROM {} WHERE id = %s), {} SELECT 1").format(
+            call.compiler().table(call.obj), book.parts()
+        )
         try:
             call.run(text.as_bytes(None), [identity, *book.params])
+            book.entry.settle()
         except Exception as error:
             if isinstance(error.__cause__, errors.ForeignKeyViolation | errors.RestrictViolation):
                 raise _restricted(call.obj, None, 0) from error

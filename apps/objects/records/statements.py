@@ -55,7 +55,7 @@ def insertable(obj: ObjectDef) -> tuple[str, ...]:
 def insert(call: Call, values: Mapping[str, Any], book: Book) -> str:
     """Insert one record with its history; return its JSON as the actor may read it."""
     limit = _limit(call)
-    key = plans.key_of(call.view(), "insert", call.obj.name, call.clock is None, limit)
+    key = plans.key_of(call.view(), "insert", call.obj.name, call.clock is None, limit, len(book.texts))
     change = plans.cache.get(key, lambda: _compile_insert(call, book, limit))
     return _run(call, change, values, [values.get(name) for name in change.columns], book)
 
@@ -75,7 +75,7 @@ def _compile_insert(call: Call, book: Book, limit: int | None) -> Change:
 def update(call: Call, record_id: UUID, values: Mapping[str, Any], book: Book, version: int) -> str:
     """Write the changed columns of one record at `version` with its history; return its JSON."""
     names = tuple(sorted(values))
-    key = plans.key_of(call.view(), "update", call.obj.name, names, call.clock is None)
+    key = plans.key_of(call.view(), "update", call.obj.name, names, call.clock is None, len(book.texts))
     change = plans.cache.get(key, lambda: _compile_update(call, names, book))
     params = [*(values[name] for name in change.columns), call.user_id, call.now, record_id, version]
     return _run(call, change, values, params, book)
@@ -131,9 +131,7 @@ def _whole(
         named = [sql.SQL("{} AS {}").format(test, sql.Identifier(f"c{i}")) for i, test in enumerate(checks)]
         head = sql.SQL("WITH found AS (SELECT {}), ").format(sql.SQL(", ").join(named))
         tail = sql.SQL("SELECT {}, found.* FROM found").format(answer)
-    text = sql.SQL("{}made AS ({} RETURNING *), entry AS ({}), event AS ({}) {}").format(
-        head, body, sql.SQL(book.entry), sql.SQL(book.event), tail
-    )
+    text = sql.SQL("{}made AS ({} RETURNING *), {} {}").format(head, body, book.parts(), tail)
     return compiler.plan(text)
 
 
@@ -155,14 +153,13 @@ def _guarded(
     named = [sql.SQL("{} AS {}").format(test, sql.Identifier(f"c{i}")) for i, test in enumerate(checks)]
     whole = [sql.SQL("f.fresh"), *(sql.Identifier("f", f"c{i}") for i in range(len(checks)))]
     text = sql.SQL(
-        "WITH found AS (SELECT {}), made AS ({} RETURNING *), entry AS ({}), event AS ({})"
+        "WITH found AS (SELECT {}), made AS ({} RETURNING *), {}"
         " SELECT (SELECT row_to_json(x)::text FROM (SELECT {} FROM made r) x),"
         " (CASE WHEN {} AND EXISTS (SELECT 1 FROM made) THEN '1' ELSE 'swerve' END)::integer FROM found f"
     ).format(
         sql.SQL(", ").join([*named, fresh]),
         body,
-        sql.SQL(book.entry),
-        sql.SQL(book.event),
+        book.parts(),
         columns,
         sql.SQL(" AND ").join(whole),
     )
@@ -175,6 +172,7 @@ def _run(call: Call, change: Change, values: Mapping[str, Any], params: list[Any
     head = change.plan.bind((), call.user_id, asked | {"clock": call.clock})
     bound = [*head, *_bound(call.obj, change.columns, params), *book.params]
     row = call.run(change.plan.sql, bound, writes=True)[0]
+    book.entry.settle()
     if call.clock is not None:
         return str(row[0])
     if change.limit is not None and not row[-1]:
