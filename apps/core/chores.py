@@ -20,7 +20,10 @@ class Chore:
 chores: Registry[Chore] = Registry("chores", Chore)
 
 
-@queue.task("core.chore", tenant="forbidden", manages_scope=True)
+TASK = "core.chore"
+
+
+@queue.task(TASK, tenant="forbidden", manages_scope=True)
 def do(job: queue.JobHandle, name: str) -> dict[str, str]:
     """Do one chore; its job shows when and how it went."""
     return {"outcome": str(chores[name].run() or "done")}
