@@ -22,6 +22,7 @@ class JobHandle(Protocol):
     id: UUID
     tenant_id: UUID | None
     by: Actor
+    attempt: int  # 1 at the first
     due: dt.datetime | None  # the moment for which a schedule asked, however late it runs
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
@@ -63,7 +64,7 @@ class Task:
             return []
         checks = validators.get(self.name)
         if checks is None or checks[0] is not self.schema:
-            checks = validators[self.name] = (self.schema, Draft202012Validator(self.schema))
+            checks = validators[self.name] = (self.schema, Draft202012Validator(dict(self.schema)))
         return [f"{_place(error)}: {error.message}" for error in checks[1].iter_errors(plain(args))]
 
 

@@ -1,6 +1,7 @@
 """The product's own schedules: each registered chore has one, kept as the code says and as operators paused it."""
 
 import json
+from typing import Any
 
 from django.db import connections
 
@@ -27,6 +28,13 @@ def ensure() -> None:
     actor = json.dumps(SYSTEM.as_dict())
     with platform_scope("schedules: the product's own"), connections["default"].cursor() as cursor:
         for name, chore in chores.items():
-            values = [PREFIX + name, chore.title, TASK, json.dumps({"name": name}), chore.every, actor]
+            values: list[Any] = [
+                PREFIX + name,
+                chore.title,
+                TASK,
+                json.dumps({"name": name}),
+                chore.every,
+                actor,
+            ]
             cursor.execute(KEEP, values)
         cursor.execute(FORGET, [[PREFIX + name for name in chores]])
