@@ -37,5 +37,5 @@ def routes(patterns: list[Any], prefix: str = "") -> list[tuple[str, type[Door]]
         if isinstance(item, URLResolver):
             found += routes(item.url_patterns, where)
         elif isinstance(item, URLPattern) and not where.startswith("^"):
-            found.append((where, item.callback.cls))
+            found.append((where, vars(item.callback)["cls"]))
     return found

@@ -1,14 +1,14 @@
 """Plain values: an event as subscribers see it, a job as pages see it."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from apps.events.jobs.states import ENDED
+from apps.events.jobs.states import DEAD, ENDED
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class JobView:
     state: str
     actor_label: str
     actor_id: str
+    author_id: str
     priority: int
     attempt: int
     max_attempts: int
@@ -68,11 +69,15 @@ class JobView:
     finished_at: dt.datetime | None
     error: str
     args: Mapping[str, Any]
+    args_version: int = 1
+    worker: str = ""
+    schedule_id: UUID | None = None
+    request_id: str | None = None
+    attempts: Sequence[Mapping[str, Any]] = ()
+    acts: Sequence[Mapping[str, Any]] = ()
     log: str = ""
     result: Mapping[str, Any] | None = None
     traceback: str = ""
-    attempts: tuple[Mapping[str, Any], ...] = ()
-    args_version: int = 1
 
     @property
     def percent(self) -> int | None:
@@ -80,6 +85,11 @@ class JobView:
         if self.state == "done":
             return 100
         return min(100, self.done * 100 // self.total) if self.total else None
+
+    @property
+    def dead(self) -> bool:
+        """Whether it is a dead letter: given up by the queue, and for people to decide about."""
+        return self.state in DEAD
 
     @property
     def ended(self) -> bool:
@@ -93,3 +103,14 @@ class JobPage:
 
     jobs: tuple[JobView, ...]
     next: str | None
+
+
+@dataclass(frozen=True)
+class LetterCount:
+    """How many dead letters one task has left, and since when."""
+
+    name: str
+    failed: int
+    quarantined: int
+    oldest: dt.datetime
+    newest: dt.datetime

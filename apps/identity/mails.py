@@ -1,6 +1,7 @@
 """Mails to people, sent by jobs: a request never waits for a mail server, and jobs hold no secrets.
 
-Each job computes its link anew from what the database says when it runs.
+Each job computes its link anew from what the database says when it runs. Their arguments are sealed: they say
+where a link goes.
 """
 
 from typing import Any
@@ -25,7 +26,7 @@ def send_later(name: str, *, by: Actor, title: str, **args: Any) -> None:
     queue.enqueue(f"identity.{name}", tenant=tenant, args=args, title=title, by=by)
 
 
-@queue.task("identity.mail_invitation", tenant="required")
+@queue.task("identity.mail_invitation", tenant="required", sealed=True)
 def mail_invitation(_job: queue.JobHandle, invitation_id: str) -> dict[str, Any]:
     """Mail the link of an invitation that is still open."""
     invitation = (
@@ -50,7 +51,7 @@ def mail_invitation(_job: queue.JobHandle, invitation_id: str) -> dict[str, Any]
     return _send(invitation.email, subject, body)
 
 
-@queue.task("identity.mail_reset", tenant="optional")
+@queue.task("identity.mail_reset", tenant="optional", sealed=True)
 def mail_reset(_job: queue.JobHandle, email: str) -> dict[str, Any]:
     """Mail the link for a new password, when the address belongs to somebody."""
     user = User.objects.filter(email=normalize_email(email), is_active=True).first()
@@ -65,7 +66,7 @@ def mail_reset(_job: queue.JobHandle, email: str) -> dict[str, Any]:
         return _send(user.email, _("Choose a new password"), body)
 
 
-@queue.task("identity.mail_email_change", tenant="optional")
+@queue.task("identity.mail_email_change", tenant="optional", sealed=True)
 def mail_email_change(_job: queue.JobHandle, user_id: str, email: str) -> dict[str, Any]:
     """Mail the link that confirms a new address, unless somebody else has it."""
     user = User.objects.filter(pk=UUID(user_id), is_active=True).first()
@@ -77,7 +78,7 @@ def mail_email_change(_job: queue.JobHandle, user_id: str, email: str) -> dict[s
         return _send(email, _("Confirm your new address"), body)
 
 
-@queue.task("identity.mail_notice", tenant="optional")
+@queue.task("identity.mail_notice", tenant="optional", sealed=True)
 def mail_notice(_job: queue.JobHandle, email: str, what: str) -> dict[str, Any]:
     """Tell a person that their password or address was changed, so that a thief cannot do it unseen."""
     texts = {

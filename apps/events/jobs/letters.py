@@ -15,7 +15,7 @@ from django.db import transaction
 from apps.audit import ledger
 from apps.core import queue
 from apps.core.actor import Actor
-from apps.core.canonical import dumps, plain
+from apps.core.canonical import dumps
 from apps.core.errors import Invalid, PermissionDenied
 from apps.events.jobs import arguments, work
 from apps.events.jobs.states import JobState
@@ -52,14 +52,14 @@ def edit_and_retry(job_id: UUID, *, args: Mapping[str, Any], by: Actor) -> None:
             code="ARGS_SEALED",
             cure="Try the job again as it is, or discard it.",
         )
-    version = queue.tasks[job.name].version
-    if wrong := arguments.faults(job.name, args, version):
+    version, given = queue.tasks[job.name].version, work.stored(args)
+    if wrong := arguments.faults(job.name, given, version):
         message = f"{job.name} does not take these arguments."
         raise Invalid(message, wrong, code="ARGS_REFUSED")
     act = {"act": "edited", "args": job.args, "version": job.args_version, "actor": job.actor}
     before = {"state": job.state, "error": job.error, "args_sha256": _digest(job.args)}
-    changed = sorted(key for key in {*job.args, *args} if job.args.get(key) != plain(args).get(key))
-    job.args, job.args_version = work.stored(args), version
+    changed = sorted(key for key in {*job.args, *given} if job.args.get(key) != given.get(key))
+    job.args, job.args_version = given, version
     if by.kind not in {"operator", "system"}:
         job.actor = by.as_dict()
     job.save(update_fields=["args", "args_version", "actor"])

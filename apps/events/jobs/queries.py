@@ -1,6 +1,7 @@
 """Reading jobs, for the pages and the API: lists by state and tenant, one with its progress, counts."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,37 +11,56 @@ from psycopg import sql
 from apps.core.errors import Invalid, NotFound
 from apps.core.scope import current_scope
 from apps.events.jobs.states import JobState
-from apps.events.types import JobPage, JobView
+from apps.events.types import JobPage, JobView, LetterCount
 
 MOST = 200
-BRIEF = """id, tenant_id, name, title, state, actor->>'label' AS actor_label, actor->>'id' AS actor_id, priority,
- attempt, max_attempts, done, total, message, cancel_requested, run_at, created_at, started_at, finished_at, error,
- args"""
+AUTHOR = "coalesce(jsonb_path_query_first(acts, '$[*] ? (exists (@.actor)).actor.id') #>> '{}', actor->>'id')"
+BRIEF = f"""id, tenant_id, name, title, state, actor->>'label' AS actor_label, actor->>'id' AS actor_id,
+ {AUTHOR} AS author_id, priority, attempt, max_attempts, done, total, message, cancel_requested, run_at,
+ created_at, started_at, finished_at, error, args"""
+BY_AUTHOR = f"({AUTHOR} = ANY(%s) OR actor->>'id' = ANY(%s))"
+FULL = f"{BRIEF}, args_version, worker, schedule_id, request_id, attempts, acts, log, result, traceback"
+DEAD_BY_TASK = sql.SQL("""
+SELECT name, count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'quarantined'),
+       min(finished_at), max(finished_at)
+FROM public.events_job WHERE state IN ('failed', 'quarantined') AND {condition}
+GROUP BY name ORDER BY 2 DESC, 1
+""")
 LIST = sql.SQL("SELECT {columns} FROM public.events_job WHERE {condition} ORDER BY id DESC LIMIT {limit}")
 
 
 def jobs(
     *,
     state: str | None = None,
+    states: Sequence[str] = (),
     tenant_id: UUID | None = None,
     name: str | None = None,
+    author: Sequence[str] | None = None,
+    text: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> JobPage:
     """Return the scope's jobs, newest first.
 
-    A tenant's scope sees its own jobs; the platform's sees all, or those of `tenant_id`. `cursor` is what the
-    page before gave as `next`.
+    A tenant's scope sees its own jobs; the platform's sees all, or those of `tenant_id`. `author` keeps those of
+    one person, known by these ids; `text` is looked for in titles and causes. `cursor` is what the page before
+    gave as `next`.
     """
     limit = max(1, min(limit, MOST))
     where, params = _scope_condition(tenant_id)
-    if state:
-        if state not in JobState.values:
+    wanted = [*states, *([state] if state else [])]
+    if wanted:
+        if not set(wanted) <= set(JobState.values):
             message = f"A job's state is one of {', '.join(JobState.values)}."
             raise Invalid(message, code="INVALID_QUERY")
-        where, params = [*where, sql.SQL("state = %s")], [*params, state]
+        where, params = [*where, sql.SQL("state = ANY(%s)")], [*params, wanted]
     if name:
         where, params = [*where, sql.SQL("name = %s")], [*params, name]
+    if author is not None:
+        where, params = [*where, sql.SQL(BY_AUTHOR)], [*params, list(author), list(author)]
+    if text:
+        like = f"%{_literal(text)}%"
+        where, params = [*where, sql.SQL("(title ILIKE %s OR error ILIKE %s)")], [*params, like, like]
     if cursor:
         where, params = [*where, sql.SQL("id < %s")], [*params, _cursor(cursor)]
     found = _read(sql.SQL(BRIEF), where, params, limit + 1)
@@ -49,10 +69,9 @@ def jobs(
 
 
 def get(job_id: UUID) -> JobView:
-    """Return one job with its log, result and traceback; raise NotFound when the scope has no such job."""
+    """Return one job with all there is about it; raise NotFound when the scope has no such job."""
     where, params = _scope_condition(None)
-    columns = sql.SQL(BRIEF + ", log, result, traceback, attempts, args_version")
-    found = _read(columns, [*where, sql.SQL("id = %s")], [*params, job_id], 1)
+    found = _read(sql.SQL(FULL), [*where, sql.SQL("id = %s")], [*params, job_id], 1)
     if not found:
         raise NotFound("There is no such job.")
     return JobView(**found[0])
@@ -67,6 +86,23 @@ def counts() -> dict[str, int]:
     with connections["default"].cursor() as db:
         db.execute(statement, params)
         return dict.fromkeys(JobState.values, 0) | dict(db.fetchall())
+
+
+def dead_by_task(*, tenant_id: UUID | None = None) -> list[LetterCount]:
+    """Return the scope's dead letters counted by task, the task with the most first."""
+    where, params = _scope_condition(tenant_id)
+    with connections["default"].cursor() as db:
+        db.execute(DEAD_BY_TASK.format(condition=_and(where)), params)
+        return [LetterCount(*row) for row in db.fetchall()]
+
+
+def names(*, tenant_id: UUID | None = None) -> list[str]:
+    """Return the tasks of which the scope has jobs, by name."""
+    where, params = _scope_condition(tenant_id)
+    statement = sql.SQL("SELECT DISTINCT name FROM public.events_job WHERE {} ORDER BY 1").format(_and(where))
+    with connections["default"].cursor() as db:
+        db.execute(statement, params)
+        return [row[0] for row in db.fetchall()]
 
 
 def _scope_condition(tenant_id: UUID | None) -> tuple[list[sql.Composable], list[Any]]:
@@ -86,7 +122,7 @@ def _read(
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    for name in ("args", "result", "attempts"):
+    for name in ("args", "result", "attempts", "acts"):
         if row.get(name) is not None:
             row[name] = json.loads(row[name])
     if "attempts" in row:
@@ -96,6 +132,11 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _and(conditions: list[sql.Composable]) -> sql.Composable:
     return sql.SQL(" AND ").join([sql.SQL("TRUE"), *conditions])
+
+
+def _literal(text: str) -> str:
+    """Return a text in which LIKE finds nothing but itself."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _cursor(text: str) -> UUID:

@@ -173,6 +173,16 @@ def move(job: Job, to: JobState, *fields: str) -> None:
     transaction.on_commit(lambda: herald.call(job.id))
 
 
+def stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as the row keeps them; raise Invalid for what it cannot."""
+    try:
+        found: dict[str, Any] = json.loads(_json(values))
+    except TypeError as error:
+        message = f"These arguments cannot be kept ({error}). Write a number with a fraction as a text."
+        raise Invalid(message, code="ARGS_REFUSED") from error
+    return found
+
+
 def _json(values: Mapping[str, Any]) -> str:
     text = json.dumps(plain(values), ensure_ascii=False)
     if "\\u0000" in text:
