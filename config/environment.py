@@ -106,6 +106,15 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "LEDGER_CHECKPOINT_ENTRIES", "number", 10_000, "Entries after which a checkpoint is signed at once."
     ),
+    Variable(
+        "LEDGER_ANCHORS",
+        "list",
+        ["file"],
+        "Places told every checkpoint: `file`, `file:/path`, `git:/path#remote`, `s3://bucket/prefix?days=3650`.",
+    ),
+    Variable(
+        "LEDGER_ANCHOR_ROOT", "path", str(ROOT / "var" / "anchors"), "Folder of the anchor called `file`."
+    ),
 )
 
 

@@ -17,7 +17,14 @@ Flaw = Literal[
     "columns disagree",
     "wrong head",
     "unreadable",
+    "forged history",
+    "rolled back",
+    "tiles disagree",
+    "bad signature",
+    "anchor set back",
+    "unlawful pruning",
 ]
+AnchorSays = Literal["good", "altered", "unreachable"]
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,31 @@ class BadEntry:
 
 
 @dataclass(frozen=True)
+class AnchorVerdict:
+    """What a place outside the database says of a ledger: up to how many entries it holds checkpoints."""
+
+    name: str
+    says: AnchorSays
+    size: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What the signatures prove: entries under one, checkpoints compared, the root recomputed, the anchors asked."""
+
+    signed: int = 0
+    checkpoints: int = 0
+    root: str = ""
+    anchors: tuple[AnchorVerdict, ...] = ()
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """What recomputing a ledger found; `bad` is None when every link holds."""
+    """What recomputing a ledger found; `bad` is None when every link and every signed root holds.
+
+    `pruned` of the `entries` have lost their content by retention; of them the leaves were checked.
+    """
 
     ledger: str
     tenant_id: UUID | None
@@ -93,6 +123,8 @@ class Verdict:
     pending: int
     seconds: float
     bad: BadEntry | None
+    pruned: int = 0
+    proven: Proven = Proven()
 
     @property
     def ok(self) -> bool:

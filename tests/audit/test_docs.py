@@ -38,7 +38,7 @@ def test_every_finding_is_explained() -> None:
     )
     explained = {name for name in named if f"| {name} |" in PAGE}
     assert explained == named
-    assert len(named) == 7
+    assert len(named) == 14
 
 
 def test_an_auditor_needs_the_formula_alone(fresh_tenant: TenantRef, superuser_url: str) -> None:

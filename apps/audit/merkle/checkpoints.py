@@ -19,7 +19,7 @@ LATEST = SELECT + "ORDER BY size DESC LIMIT 1"
 AT_LEAST = SELECT + "AND size >= %s ORDER BY size LIMIT 1"
 EXACT = SELECT + "AND size = %s"
 BEFORE = SELECT + "AND size < %s ORDER BY size DESC LIMIT %s"
-AFTER = SELECT + "AND size > %s ORDER BY size LIMIT 500"
+AFTER = SELECT + "AND size > %s AND size <= %s ORDER BY size LIMIT 500"
 PLACED = SELECT + "AND position IS NOT NULL ORDER BY size DESC LIMIT 1"
 # Entries are only due once they have waited: a ledger at rest needs no new checkpoint, however old its last one is.
 STANDING = """
@@ -87,11 +87,11 @@ def browse(ledger: UUID, before: int | None = None, limit: int = 50) -> list[Sig
     return [_signed(row) for row in rows]
 
 
-def every(ledger: UUID, after: int = 0) -> Iterator[Signed]:
-    """Return all checkpoints above `after` entries, oldest first, in constant memory."""
+def every(ledger: UUID, after: int = 0, until: int = 2**62) -> Iterator[Signed]:
+    """Return all checkpoints over more than `after` and at most `until` entries, oldest first, in constant memory."""
     while True:
         with fast.cursor() as cursor:
-            rows = cursor.execute(AFTER, [ledger, after]).fetchall()
+            rows = cursor.execute(AFTER, [ledger, after, until]).fetchall()
         yield from map(_signed, rows)
         if len(rows) < 500:
             return

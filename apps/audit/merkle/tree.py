@@ -4,6 +4,7 @@ Leaves stay when retention removes the bodies, so proofs about the remaining ent
 Everything here runs in the scope in force: the tenant's own, or the platform's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,18 +15,22 @@ from apps.core.errors import Invalid
 from apps.core.ids import NIL
 from apps.core.scope import current_scope
 
-STATE = "SELECT origin, size, root, link, error FROM public.audit_tree WHERE tenant_id = %s"
+STATE = "SELECT origin, size, root, link, error, anchored FROM public.audit_tree WHERE tenant_id = %s"
 
 
 @dataclass(frozen=True)
 class TreeState:
-    """How far a tree has grown; `link` is the chain's hash of the last entry in it."""
+    """How far a tree has grown; `link` is the chain's hash of the last entry in it.
+
+    `anchored` says of each place outside the database how many entries its newest checkpoint covers.
+    """
 
     origin: str
     size: int
     root: bytes
     link: bytes
     error: str
+    anchored: Mapping[str, int]
 
 
 def here() -> UUID:
@@ -38,7 +43,7 @@ def state(ledger: UUID) -> TreeState | None:
     """Return the state of a ledger's tree; None before its first checkpoint."""
     with fast.cursor() as cursor:
         row = cursor.execute(STATE, [ledger]).fetchone()
-    return TreeState(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4]) if row else None
+    return TreeState(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4], row[5]) if row else None
 
 
 def root_at(ledger: UUID, size: int) -> bytes:

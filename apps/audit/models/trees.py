@@ -17,7 +17,8 @@ EMPTY_ROOT = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 class Tree(models.Model):
     """How far a ledger's tree has grown, and the name it is signed under for good.
 
-    `link` is the chain's hash of entry `size`; `error` says why the tree stands still, empty when it moves.
+    `link` is the chain's hash of entry `size`; `error` says why the tree stands still, empty when it moves;
+    `anchored` says of each place outside how many entries its newest checkpoint of this tree covers.
     """
 
     placement: ClassVar[str] = "public"
@@ -28,6 +29,7 @@ class Tree(models.Model):
     root = models.BinaryField(default=EMPTY_ROOT)
     link = models.BinaryField(default=bytes(32))
     error = models.TextField(default="", db_default="")
+    anchored = models.JSONField(default=dict, db_default={})
     moved_at = models.DateTimeField(db_default=Func(function="clock_timestamp"))
 
     class Meta:

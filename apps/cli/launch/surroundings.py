@@ -19,6 +19,7 @@ from apps.cli.launch.valkey import Valkey
 DATABASE = "aibos"
 HANDED_ON = (
     *("DJANGO_SETTINGS_MODULE", "SECRET_KEY", "MEDIA_ROOT", "EXPORT_ROOT", "PORT", "AIBOS_VAR"),
+    "LEDGER_ANCHOR_ROOT",
     *("DATABASE_URL", "DATABASE_OWNER_URL", "BROKER_URL", "CHANNELS_URL", "CACHE_URL"),
 )
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
@@ -38,6 +39,7 @@ def basics(places: Places, port: int) -> None:
     os.environ.setdefault("SECRET_KEY", secret(places.secrets, "secret-key"))
     os.environ.setdefault("MEDIA_ROOT", str(places.var / "files"))
     os.environ.setdefault("EXPORT_ROOT", str(places.var / "exports"))
+    os.environ.setdefault("LEDGER_ANCHOR_ROOT", str(places.var / "anchors"))
     (ROOT / "var" / "static").mkdir(
         parents=True, exist_ok=True
     )  # where collected files go; its absence is warned of
