@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 
 from apps.api import discovery, health, i18n, jobs, search, security
-from apps.api.data import batches, history, reading, writing
+from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
 from apps.api.meta import doors as meta
 from apps.api.meta.saving import ObjectItemDoor
@@ -27,6 +27,10 @@ def data_urls(prefix: str) -> list[object]:
         path(f"{one}/clone", writing.CloneDoor.as_view()),
         path(f"{one}/restore", writing.RestoreDoor.as_view()),
         path(f"{one}/history", history.HistoryDoor.as_view()),
+        path(f"{one}/versions", versions.VersionsDoor.as_view()),
+        path(f"{one}/versions/<str:number>", versions.VersionDoor.as_view()),
+        path(f"{one}/versions/<str:number>/restore", versions.RestoreVersionDoor.as_view()),
+        path(f"{one}/compare", versions.CompareDoor.as_view()),
     ]
 
 

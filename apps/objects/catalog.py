@@ -58,6 +58,11 @@ class Catalog:
         return blake2b(repr(content).encode(), digest_size=16).digest()
 
     @cached_property
+    def watches_reads(self) -> bool:
+        """Whether an object wants its reads in the ledger."""
+        return any(found.enable.track_reads for found in self.objects.values())
+
+    @cached_property
     def _referrers(self) -> Mapping[str, tuple[Referrer, ...]]:
         found: dict[str, list[Referrer]] = {}
         for definition in self.objects.values():

@@ -20,6 +20,7 @@ ARGUMENTS = {
     "record_id": ABSENT,
     "kind": "object",
     "locale": "de",
+    "number": "1",
     "job_id": ABSENT,
     "key_id": ABSENT,
 }
@@ -58,6 +59,10 @@ DATA = {
     "{data}/<name>/<record_id>/clone": {"POST": NOT_FOUND},
     "{data}/<name>/<record_id>/restore": {"POST": NOT_FOUND},
     "{data}/<name>/<record_id>/history": {"GET": NOT_FOUND},
+    "{data}/<name>/<record_id>/versions": {"GET": NOT_FOUND},
+    "{data}/<name>/<record_id>/versions/<number>": {"GET": NOT_FOUND},
+    "{data}/<name>/<record_id>/versions/<number>/restore": {"POST": NOT_FOUND},
+    "{data}/<name>/<record_id>/compare": {"GET": NOT_FOUND},
 }
 CASES: dict[str, dict[str, Case]] = {
     ".well-known/objectstack": {"GET": OK},

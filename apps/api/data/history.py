@@ -6,8 +6,9 @@ from django.http import HttpResponse
 
 from apps.api import answers
 from apps.api.call import Call
-from apps.api.contract import ANYTHING, TEXT, Parameter, array, describe, shape
+from apps.api.contract import TEXT, Parameter, array, describe, shape
 from apps.api.data.access import served_object
+from apps.api.data.versions import CHANGE, change_wire
 from apps.api.door import Door
 from apps.audit import queries as ledger
 from apps.audit.types import LedgerEntry
@@ -22,7 +23,7 @@ EVENT = shape(
     action=TEXT,
     actor=shape(kind=TEXT, id=TEXT, label=TEXT),
     requestId={"type": ["string", "null"]},
-    changes=array(shape(field=TEXT, before=ANYTHING, after=ANYTHING)),
+    changes=array(CHANGE),
 )
 
 
@@ -63,9 +64,5 @@ def _wire(entry: LedgerEntry, readable: frozenset[str]) -> dict[str, Any]:
         "action": entry.action,
         "actor": {"kind": entry.actor.kind, "id": entry.actor.id, "label": entry.actor.label},
         "requestId": entry.request_id,
-        "changes": [
-            {"field": change.field, "before": change.before, "after": change.after}
-            for change in entry.changes
-            if change.field in readable
-        ],
+        "changes": [change_wire(change) for change in entry.changes if change.field in readable],
     }

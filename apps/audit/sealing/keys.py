@@ -9,7 +9,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from uuid import UUID
 
@@ -132,7 +132,7 @@ def settle(keys: Iterable[Key]) -> None:
     for key in keys:
         done = Key(key.id, key.ledger, key.subject, key.cipher, key.tick)
         if here().in_atomic_block:
-            transaction.on_commit(lambda done=done: ring.keep(done))
+            transaction.on_commit(partial(ring.keep, done))
         else:
             ring.keep(done)
 

@@ -12,7 +12,7 @@ from apps.core.actor import Actor
 from apps.core.db import fast
 from apps.core.scope import TenantRef, current_tenant
 from apps.objects.definitions import ObjectDef
-from apps.objects.query import cursor, plans, refusals, tree
+from apps.objects.query import cursor, plans, refusals, tree, watch
 from apps.objects.query.compiler import check_named
 from apps.objects.query.filters import FilterReader
 from apps.objects.query.macros import Moment
@@ -106,13 +106,13 @@ def find(
         check_named(view.access, view.catalog, obj, query.named)
         if query.shape.deleted:
             view.access.require("delete", obj)
-        return _page(view, obj, query, op)
+        return _page(view, obj, query, op, by)
 
     return plans.with_view(here, by, ask)
 
 
-def _page(view: View, obj: ObjectDef, query: tree.Query, op: Operation) -> Page:
-    shape = query.shape
+def _page(view: View, obj: ObjectDef, query: tree.Query, op: Operation, by: Actor) -> Page:
+    shape = watch.with_ids(view.catalog, obj, query.shape) if watch.watched(view.catalog) else query.shape
     place: cursor.Values = ()
     who = ""
     if shape.paged:
@@ -129,6 +129,8 @@ def _page(view: View, obj: ObjectDef, query: tree.Query, op: Operation) -> Page:
     after = None
     if shape.paged and more and query.limit:
         after = cursor.encode(read.rows[query.limit - 1][1], who)
+    if watch.watched(view.catalog):
+        watch.note(view, obj, rows[: query.limit], shape.expand, by=by, op=op, groups=shape.aggregates)
     return Page(obj.name, rows[: query.limit], more, total, kind, after, read.clock, read.platform_clock)
 
 
@@ -196,10 +198,14 @@ def get(
         fields = select(obj, chosen)
         branches = expansion(reader, view.catalog, obj, wanted)
         check_named(view.access, view.catalog, obj, frozenset(reader.named))
+        if watch.watched(view.catalog):
+            branches = watch.branches_with_ids(view.catalog, obj, branches)
         plan = plans.record_plan(view, obj, fields, branches)
         read = view.read(plan, tuple(reader.values), {"id": identity}, ())
         if not read.rows:
             raise refusals.no_record(obj.name, record_id)
+        if watch.watched(view.catalog):
+            watch.note(view, obj, [read.rows[0][0]], branches, by=by, record_id=str(identity))
         return Found(obj.name, str(identity), read.rows[0][0], read.clock, read.platform_clock)
 
     return plans.with_view(here, by, ask)

@@ -93,8 +93,14 @@ def update(
         return work(call)
 
 
-def changed(call: Call, record_id: UUID | str, changes: Mapping[str, Any], if_match: IfMatch) -> Written:
-    """Change a record within an open call."""
+def changed(
+    call: Call,
+    record_id: UUID | str,
+    changes: Mapping[str, Any],
+    if_match: IfMatch,
+    details: Mapping[str, Any] | None = None,
+) -> Written:
+    """Change a record within an open call; `details` go into the ledger's entry."""
     identity = call.id_of(record_id)
     row = found(call, identity, "edit")
     match_version(call, row, if_match)
@@ -104,7 +110,10 @@ def changed(call: Call, record_id: UUID | str, changes: Mapping[str, Any], if_ma
         return Written(call.obj.name, str(identity), statements.current(call, identity), accepted.dropped)
     _judge_state(call, row, new)
     before = {key: row[key] for key in new}
-    book = history.write(call, "updated", identity, before=before, after=new, version=row["version"] + 1)
+    version = row["version"] + 1
+    book = history.write(
+        call, "updated", identity, before=before, after=new, version=version, details=details
+    )
     text = statements.update(call, identity, new, book, row["version"])
     return Written(call.obj.name, str(identity), text, accepted.dropped, sorted(new))
 

@@ -68,8 +68,9 @@ def tracked(obj: ObjectDef, values: Mapping[str, Any] | None) -> dict[str, Any] 
     """Return the wire values of the fields whose history is kept; None when there are none to keep."""
     if values is None or not obj.enable.track_history:
         return None
-    return {name: wire(obj, name, value) for name, value in values.items() if _kept(obj, name)}
+    return {name: wire(obj, name, value) for name, value in values.items() if keeps(obj, name)}
 
 
-def _kept(obj: ObjectDef, name: str) -> bool:
-    return name == "owner_id" or obj.all_fields[name].track_history
+def keeps(obj: ObjectDef, name: str) -> bool:
+    """Say whether the ledger keeps the values of this field."""
+    return obj.enable.track_history and (name == "owner_id" or obj.all_fields[name].track_history)
