@@ -12,7 +12,11 @@ class EventsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        import_module("apps.events.relay")
-        import_module("apps.events.health")
+        import_module("apps.events.delivery")
+        for checks in ("backlog", "servers", "processes", "probe", "tampering"):
+            import_module(f"apps.events.health.{checks}")
         import_module("apps.events.tenant_events")
+        for part in ("fanout", "deliveries", "receiving", "keeping"):
+            import_module(f"apps.events.webhooks.{part}")
+        import_module("apps.events.jobs.replay")
         import_module("apps.core.queue").use(import_module("apps.events.jobs.work").Work())

@@ -17,11 +17,15 @@ class ObjectsConfig(AppConfig):
         declare_events()
         declare_record_events()
         from apps.core.chores import Chore, chores  # noqa: PLC0415
+        from apps.objects import telling  # noqa: PLC0415
+        from apps.objects.audience import declare_audiences  # noqa: PLC0415
         from apps.objects.records import tally  # noqa: PLC0415
         from apps.objects.transfer import jobs  # noqa: F401, PLC0415 - registers the tasks; needs the models
         from apps.objects.transfer.queries import stored_bytes  # noqa: PLC0415
         from apps.tenants.quotas import Gauge, gauges, stores  # noqa: PLC0415
 
+        declare_audiences()
+        telling.register()
         gauges.register("records", Gauge(tally.used))
         stores.register("imports", Gauge(stored_bytes))
         chores.register("objects.tally", Chore("Correct the count of records", 300, tally.correct_all))

@@ -13,3 +13,6 @@ class PermissionsConfig(AppConfig):
 
     def ready(self) -> None:
         declare_keys()
+        from apps.permissions import webhooks  # noqa: PLC0415 - needs the models
+
+        webhooks.register()

@@ -28,6 +28,7 @@ SYSTEM_PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "manage_modules": "Install, upgrade and remove modules.",
         "manage_settings": "Change the tenant's name, branding and defaults.",
         "manage_api_keys": "See and revoke the API keys of other members.",
+        "manage_webhooks": "Send events to addresses outside and take messages in.",
         "view_audit": "Read the ledger of the tenant.",
         "import_data": "Load records from files.",
     }

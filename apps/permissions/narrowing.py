@@ -23,6 +23,7 @@ AREAS: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
         "modules": ("manage_modules", frozenset({"write", "*"})),
         "settings": ("manage_settings", frozenset({"write", "*"})),
         "keys": ("manage_api_keys", frozenset({"write", "*"})),
+        "webhooks": ("manage_webhooks", frozenset({"write", "*"})),
         "audit": ("view_audit", frozenset({"read", "write", "*"})),
         "import": ("import_data", frozenset({"write", "*"})),
     }
