@@ -11,6 +11,7 @@ http: Any = get_asgi_application()
 
 from django.urls import re_path  # noqa: E402
 
+from apps.events.health.processes import LIVE, Heartbeat  # noqa: E402 - needs the application registry
 from config.sockets import sockets, streams  # noqa: E402 - needs the application registry
 
 application = ProtocolTypeRouter(
@@ -19,3 +20,4 @@ application = ProtocolTypeRouter(
         "websocket": URLRouter(sockets),
     }
 )
+Heartbeat(LIVE).start()

@@ -1,8 +1,6 @@
 """What this server is and serves: the first thing a client asks; only what is served is advertised."""
 
-import tomllib
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -14,15 +12,9 @@ from apps.api.contract import describe, ref, shape
 from apps.api.door import NONE, Door
 from apps.api.resources import served_areas
 from apps.core.errors import Problem
+from apps.core.version import product_version
 
 NAME = "AI-BOS"
-
-
-@cache
-def product_version() -> str:
-    """Return the version that the project's own file names."""
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
-    return str(project["version"])
 
 
 def document(base: str = "") -> dict[str, Any]:

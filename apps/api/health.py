@@ -11,10 +11,11 @@ from django.http import HttpResponse
 from apps.api import answers
 from apps.api.call import Call
 from apps.api.contract import OBJECT, describe, shape
-from apps.api.discovery import OpenDoor, moment, product_version
+from apps.api.discovery import OpenDoor, moment
 from apps.api.door import NONE, Door
 from apps.core import health, metrics
 from apps.core.errors import NotFound, PermissionDenied
+from apps.core.version import product_version
 from apps.tenants.middleware import hosts
 
 _STARTED = time.monotonic()

@@ -9,6 +9,7 @@ import math
 from functools import cache
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from apps.api.buckets import Limiter, Policy, Verdict, limiter_of
 from apps.api.call import Call
@@ -141,7 +142,7 @@ def _headers(rule: Policy, verdict: Verdict) -> dict[str, str]:
     }
 
 
-@health.check("rate_limits")
+@health.check("rate_limits", title=_("Rate limits"), local=True)
 def _health() -> health.Finding:
     if limiter().degraded:
         message = f"The shared store is down ({limiter().last_error}); every process limits alone."

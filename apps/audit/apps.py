@@ -14,5 +14,9 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         import_module("apps.audit.health")
         chores = import_module("apps.core.chores")
-        verify = import_module("apps.audit.verify").verify_nightly
+        verify = import_module("apps.audit.verdicts").judge_nightly
         chores.chores.register("audit.verify", chores.Chore("Verify every ledger", 86_400, verify))
+        sweep = import_module("apps.audit.privacy.erasure").sweep
+        chores.chores.register(
+            "audit.erasures", chores.Chore("Destroy late keys of erased subjects", 3600, sweep)
+        )

@@ -27,7 +27,8 @@ class Check:
 
     `title` is what people read, `group` the part of the page it stands in, `measure` the figure whose history
     is drawn (its name ends in its unit: `_seconds`, `_bytes`, `_ratio`; else it is a count), empty: how long
-    the check took.
+    the check took. With `alarms` off a failure is shown but raises no alert: it has one of its own.
+    A `local` one speaks of the asking process alone: it is run when asked for and has no history.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Check:
     title: Any = ""
     group: Group = "machine"
     measure: str = ""
+    alarms: bool = True
+    local: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,20 @@ _memory: list[Callable[[], Report | None]] = []
 
 
 def check(
-    name: str, *, critical: bool = False, title: Any = "", group: Group = "machine", measure: str = ""
+    name: str,
+    *,
+    critical: bool = False,
+    title: Any = "",
+    group: Group = "machine",
+    measure: str = "",
+    alarms: bool = True,
+    local: bool = False,
 ) -> Callable[[Callable[[], Finding]], Callable[[], Finding]]:
     """Register `run` under `name`; the other words are those of `Check`."""
+    shown = title or name.replace("_", " ").capitalize()
 
     def register(run: Callable[[], Finding]) -> Callable[[], Finding]:
-        _checks[name] = Check(
-            name, run, critical, title or name.replace("_", " ").capitalize(), group, measure
-        )
+        _checks[name] = Check(name, run, critical, shown, group, measure, alarms, local)
         return run
 
     return register
@@ -82,9 +91,13 @@ def remember(source: Callable[[], Report | None]) -> None:
     _memory[:] = [source]
 
 
-def run(*, critical_only: bool = False) -> dict[str, Finding]:
-    """Run the checks one after the other; return name → finding."""
-    return {name: run_one(item) for name, item in checks().items() if item.critical or not critical_only}
+def run(*, critical_only: bool = False, local: bool = True) -> dict[str, Finding]:
+    """Run the checks one after the other, with `local` off only those about all processes; return name → finding."""
+    return {
+        name: run_one(item)
+        for name, item in checks().items()
+        if (item.critical or not critical_only) and (local or not item.local)
+    }
 
 
 def latest() -> Report:

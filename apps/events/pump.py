@@ -1,48 +1,34 @@
-"""The pump: sequencer, relay, sweeper and the clock of chores in one process, a thread and a connection each."""
+"""The pump: sequencer, relay, sweeper and scheduler in one process, a thread and a connection each."""
 
-import logging
 import threading
-import time
-from collections.abc import Callable
 
-from django.db import connections
-
+from apps.audit.anchors.push import Pusher
+from apps.audit.merkle.maker import Checkpointer
 from apps.audit.sequencer import Sequencer
-from apps.events.jobs.chores import call_forever
+from apps.events.health.guard import Guard, Loop
+from apps.events.health.probe import probe_forever
+from apps.events.health.processes import PUMP, Heartbeat
 from apps.events.jobs.sweeper import sweep_forever
-from apps.events.relay import Relay
-
-logger = logging.getLogger("aibos.pump")
-
-RESTART = 1.0
+from apps.events.relay import Relay, deliver_forever
+from apps.events.schedules.scheduler import run_forever
 
 
 def run(stop: threading.Event) -> None:
-    """Run all of them until `stop` is set; one that dies is started again and says so."""
-    loops: dict[str, Callable[[threading.Event], None]] = {
+    """Run all of them until `stop` is set; one that dies or stands still is put right and says so."""
+    loops: dict[str, Loop] = {
+        "health": probe_forever,
         "sequencer": Sequencer().run_forever,
-        "relay": Relay().run_forever,
+        "checkpoints": Checkpointer().run_forever,
+        "anchors": Pusher().run_forever,
+        "relay": Relay().run,
+        "delivery": deliver_forever,
         "sweeper": sweep_forever,
-        "chores": call_forever,
+        "scheduler": run_forever,
     }
-    threads = [
-        threading.Thread(target=_keep, args=(name, loop, stop), name=name, daemon=True)
-        for name, loop in loops.items()
-    ]
-    for thread in threads:
-        thread.start()
+    guard = Guard(loops, stop)
+    guard.start()
+    heart = Heartbeat(PUMP, guard.state).start()
     while not stop.wait(1.0):
-        pass
-    for thread in threads:
-        thread.join(timeout=10)
-
-
-def _keep(name: str, loop: Callable[[threading.Event], None], stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            loop(stop)
-        except Exception:
-            logger.exception("The %s stopped; it starts again in %s s.", name, RESTART)
-            time.sleep(RESTART)
-        finally:
-            connections.close_all()
+        guard.look()
+    guard.join()
+    heart.stop()

@@ -1,10 +1,15 @@
 """Celery's side of durable work: rings and sweeps; the truth is the job's row."""
 
-from celery import shared_task
+from typing import Any
 
+from celery import shared_task
+from celery.signals import beat_init, worker_ready, worker_shutdown
+
+from apps.events.health.processes import SCHEDULER, WORKER, Heartbeat
 from apps.events.jobs import runner, sweeper
 
 BUDGET = 5.0
+hearts: list[Heartbeat] = []
 # Acknowledged at once: a lost ring is rung again by the sweeper, and a late acknowledgement to a broker that has
 # gone away in the meantime ends the whole worker.
 RING = {"ignore_result": True, "acks_late": False, "reject_on_worker_lost": False}
@@ -20,3 +25,23 @@ def ring(_job_id: str) -> None:
 def sweep() -> None:
     """Ring again for what nobody heard."""
     sweeper.sweep()
+
+
+@worker_ready.connect
+def arrive(sender: Any = None, **_signal: Any) -> None:
+    """The worker's first process says from now on that it lives."""
+    slots = int(getattr(getattr(sender, "controller", None), "concurrency", None) or 1)
+    hearts.append(Heartbeat(WORKER, lambda: {"slots": slots}).start())
+
+
+@beat_init.connect
+def begin(**_signal: Any) -> None:
+    """The clock says from now on that it lives."""
+    hearts.append(Heartbeat(SCHEDULER).start())
+
+
+@worker_shutdown.connect
+def leave(**_signal: Any) -> None:
+    """A worker that ends in order is not lost."""
+    while hearts:
+        hearts.pop().stop()

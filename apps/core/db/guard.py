@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.checks import CheckMessage, Critical, register
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.db.here import here
 from apps.core.health import Finding, check
@@ -70,7 +71,7 @@ def walls_check(app_configs: Any, databases: Any = None, **_kwargs: Any) -> list
     return [Critical(text, hint=cure, id="aibos.E001") for text in login_faults()]
 
 
-@check("database", critical=True)
+@check("database", critical=True, title=_("Database"), group="data")
 def database_check() -> Finding:
     """The database answers, and the application's login is the weak one."""
     faults = login_faults()
@@ -79,7 +80,7 @@ def database_check() -> Finding:
     return Finding("ok", "The database answers; the login is walled in.")
 
 
-@check("walls")
+@check("walls", title=_("Walls between tenants"), group="data")
 def tables_check() -> Finding:
     """Every table that holds a tenant's data has its wall."""
     bare = unwalled()

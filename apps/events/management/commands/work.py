@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connections
 
+from apps.events.health.processes import WORKER, Heartbeat
 from apps.events.jobs.runner import drain, work_forever
 
 
@@ -30,8 +31,10 @@ class Command(BaseCommand):
         threads = [threading.Thread(target=_work, args=(stop,)) for _ in range(options["threads"])]
         for thread in threads:
             thread.start()
+        heart = Heartbeat(WORKER, lambda: {"slots": options["threads"]}).start()
         for thread in threads:
             thread.join()
+        heart.stop()
 
 
 def _work(stop: threading.Event) -> None:
