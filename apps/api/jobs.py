@@ -16,13 +16,21 @@ from apps.events.jobs import queries, work
 from apps.events.jobs.states import JobState
 from apps.events.types import JobView
 
-LIMIT = {"type": "integer", "minimum": 1, "maximum": queries.MOST}
+LIMIT = Parameter(
+    "limit", "Jobs on a page.", {"type": "integer", "minimum": 1, "maximum": queries.MOST, "default": 50}
+)
+CURSOR = Parameter("cursor", "`nextCursor` of the page before.")
 STATE = {"type": "string", "enum": list(JobState.values)}
 
 
 def wire(job: JobView) -> dict[str, Any]:
     """Return a job as the API shows it; arguments and traces stay inside."""
-    moments = {"createdAt": job.created_at, "startedAt": job.started_at, "finishedAt": job.finished_at}
+    moments = {
+        "createdAt": job.created_at,
+        "runAt": job.run_at,
+        "startedAt": job.started_at,
+        "finishedAt": job.finished_at,
+    }
     return {
         "id": str(job.id),
         "name": job.name,
@@ -34,6 +42,7 @@ def wire(job: JobView) -> dict[str, Any]:
         "message": job.message,
         "cancelRequested": job.cancel_requested,
         "attempt": job.attempt,
+        "maxAttempts": job.max_attempts,
         "by": {"id": job.actor_id, "label": job.actor_label},
         "result": dict(job.result) if job.result is not None else None,
         "error": job.error or None,
@@ -42,17 +51,32 @@ def wire(job: JobView) -> dict[str, Any]:
 
 def mine(job: JobView, actor: Actor) -> bool:
     """Tell whether the actor may know of the job: its author, and the tenant's managers."""
-    return actor.role in work.MANAGERS or job.actor_id in (actor.id, str(actor.user_id))
+    return actor.role in work.MANAGERS or not {job.actor_id, job.author_id}.isdisjoint(authors(actor))
 
 
-def _id(text: str) -> UUID:
+def authors(actor: Actor) -> list[str]:
+    """Return the ids under which jobs name this actor as their author."""
+    return [actor.id, *([str(actor.user_id)] if actor.user_id else [])]
+
+
+def limit_of(call: Call) -> int:
+    """Return how many jobs the caller wants on a page."""
+    limit = call.params.get("limit", "50")
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:10]) <= queries.MOST:
+        raise Invalid(f"limit must be a number from 1 to {queries.MOST}.", code="INVALID_QUERY")
+    return int(limit)
+
+
+def job_id_of(text: str) -> UUID:
+    """Return the id in an address; anything else is an absent job."""
     try:
         return UUID(text)
     except ValueError:
-        raise _missing() from None
+        raise missing() from None
 
 
-def _missing() -> NotFound:
+def missing() -> NotFound:
+    """Return the refusal for a job that is not there or not the caller's to see."""
     return NotFound("There is no such job.", code="RESOURCE_NOT_FOUND")
 
 
@@ -60,9 +84,9 @@ def _visible(job_id: UUID, actor: Actor) -> JobView:
     try:
         job = queries.get(job_id)
     except NotFound:
-        raise _missing() from None
+        raise missing() from None
     if not mine(job, actor):
-        raise _missing()
+        raise missing()
     return job
 
 
@@ -75,23 +99,22 @@ class JobsDoor(Door):
         parameters=[
             Parameter("status", "Only jobs in this state.", STATE),
             Parameter("name", "Only jobs of this task."),
-            Parameter("cursor", "`nextCursor` of the page before."),
-            Parameter("limit", "Jobs on a page.", LIMIT),
+            Parameter("search", "Only jobs with this in their title or error."),
+            CURSOR,
+            LIMIT,
         ],
         tag="jobs",
     )
     def get(self, call: Call) -> HttpResponse:
-        limit = call.params.get("limit", "50")
-        if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= queries.MOST:
-            raise Invalid(f"limit must be a number from 1 to {queries.MOST}.", code="INVALID_QUERY")
         page = queries.jobs(
             state=call.params.get("status"),
             name=call.params.get("name"),
+            text=call.params.get("search"),
+            author=None if call.actor.role in work.MANAGERS else authors(call.actor),
             cursor=call.params.get("cursor"),
-            limit=int(limit),
+            limit=limit_of(call),
         )
-        jobs = [wire(job) for job in page.jobs if mine(job, call.actor)]
-        return answers.send({"jobs": jobs, "nextCursor": page.next})
+        return answers.send({"jobs": [wire(job) for job in page.jobs], "nextCursor": page.next})
 
 
 class JobDoor(Door):
@@ -99,7 +122,20 @@ class JobDoor(Door):
 
     @describe("One job with its progress and result", answer=ref("Job"), tag="jobs")
     def get(self, call: Call, job_id: str) -> HttpResponse:
-        return answers.send(wire(_visible(_id(job_id), call.actor)))
+        return answers.send(wire(_visible(job_id_of(job_id), call.actor)))
+
+
+class JobLogDoor(Door):
+    """`GET /jobs/:id/log`."""
+
+    @describe(
+        "What a job has written; the last 100,000 characters",
+        answer=shape(id=TEXT, log=TEXT, status=TEXT),
+        tag="jobs",
+    )
+    def get(self, call: Call, job_id: str) -> HttpResponse:
+        job = _visible(job_id_of(job_id), call.actor)
+        return answers.send({"id": str(job.id), "log": job.log, "status": job.state})
 
 
 class CancelJobDoor(Door):
@@ -107,7 +143,7 @@ class CancelJobDoor(Door):
 
     @describe("Stop a job at its next safe point", answer=shape(success={"const": True}, id=TEXT), tag="jobs")
     def post(self, call: Call, job_id: str) -> HttpResponse:
-        job = _visible(_id(job_id), call.actor)
+        job = _visible(job_id_of(job_id), call.actor)
         work.cancel(job.id, by=call.actor)
         return answers.send({"success": True, "id": str(job.id)})
 
@@ -119,6 +155,6 @@ class RetryJobDoor(Door):
         "Queue a failed or cancelled job again", answer=shape(success={"const": True}, id=TEXT), tag="jobs"
     )
     def post(self, call: Call, job_id: str) -> HttpResponse:
-        job = _visible(_id(job_id), call.actor)
+        job = _visible(job_id_of(job_id), call.actor)
         work.retry(job.id, by=call.actor)
         return answers.send({"success": True, "id": str(job.id)})

@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from apps.api import discovery, health, i18n, jobs, search, security
+from apps.api import discovery, health, i18n, jobs, letters, search, security
 from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
 from apps.api.meta import doors as meta
@@ -63,7 +63,15 @@ urlpatterns = [
     path(f"{V1}/i18n/labels/<str:name>/<str:locale>", i18n.LabelsDoor.as_view()),
     path(f"{V1}/i18n/translations/<str:locale>", i18n.TranslationsDoor.as_view()),
     path(f"{V1}/jobs", jobs.JobsDoor.as_view()),
+    path(f"{V1}/jobs/dead-letters", letters.LettersDoor.as_view()),
+    path(f"{V1}/jobs/dead-letters/replay", letters.ReplayDoor.as_view()),
+    path(f"{V1}/jobs/dead-letters/replay/<str:job_id>/stop", letters.StopReplayDoor.as_view()),
+    path(f"{V1}/jobs/dead-letters/<str:job_id>", letters.LetterDoor.as_view()),
+    path(f"{V1}/jobs/dead-letters/<str:job_id>/retry", letters.RetryLetterDoor.as_view()),
+    path(f"{V1}/jobs/dead-letters/<str:job_id>/quarantine", letters.QuarantineDoor.as_view()),
+    path(f"{V1}/jobs/dead-letters/<str:job_id>/discard", letters.DiscardDoor.as_view()),
     path(f"{V1}/jobs/<str:job_id>", jobs.JobDoor.as_view()),
+    path(f"{V1}/jobs/<str:job_id>/log", jobs.JobLogDoor.as_view()),
     path(f"{V1}/jobs/<str:job_id>/cancel", jobs.CancelJobDoor.as_view()),
     path(f"{V1}/jobs/<str:job_id>/retry", jobs.RetryJobDoor.as_view()),
     # The addresses of ObjectOS, for its clients: the same doors.

@@ -97,9 +97,28 @@ JOB = shape(
     result=ANYTHING,
     error={"type": ["string", "null"]},
     createdAt=INSTANT,
+    runAt={"type": ["string", "null"]},
     startedAt={"type": ["string", "null"]},
     finishedAt={"type": ["string", "null"]},
     required=["id", "name", "status"],
+    extra=True,
+)
+DEAD_LETTER = shape(
+    **JOB["properties"],
+    sealed=FLAG,
+    args={"type": ["object", "null"]},
+    argsVersion=COUNT,
+    taskVersion={"type": ["integer", "null"]},
+    schema={"type": ["object", "null"]},
+    faults=array(ref("FieldError")),
+    retriable=FLAG,
+    attempts=array(
+        shape(number=COUNT, started=TEXT, ended=TEXT, state=TEXT, cause=TEXT, worker=TEXT, extra=True)
+    ),
+    acts=array(shape(act=TEXT, at=TEXT, by=OBJECT, required=["act", "at", "by"], extra=True)),
+    traceback=TEXT,
+    log=TEXT,
+    required=["id", "name", "status", "sealed", "args", "argsVersion", "attempts", "acts"],
     extra=True,
 )
 
@@ -114,6 +133,7 @@ def schemas() -> dict[str, Any]:
         "BatchAnswer": BATCH_ANSWER,
         "BatchOptions": BATCH_OPTIONS,
         "Job": JOB,
+        "DeadLetter": DEAD_LETTER,
     }
 
 

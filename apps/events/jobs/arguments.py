@@ -16,13 +16,13 @@ WHOLE = "args"
 MOST_FAULTS = 20
 
 
-def schema(task: Task) -> Mapping[str, Any]:
+def schema(task: Task) -> dict[str, Any]:
     """Return the JSON Schema of a task's arguments: the declared one, else what its handler's signature says."""
-    return task.schema if task.schema is not None else _derived(task)
+    return dict(task.schema) if task.schema is not None else _derived(task)
 
 
 @lru_cache(maxsize=512)
-def _derived(task: Task) -> Mapping[str, Any]:
+def _derived(task: Task) -> dict[str, Any]:
     return schema_of(task.run)
 
 

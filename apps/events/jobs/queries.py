@@ -22,7 +22,7 @@ BY_AUTHOR = f"({AUTHOR} = ANY(%s) OR actor->>'id' = ANY(%s))"
 FULL = f"{BRIEF}, args_version, worker, schedule_id, request_id, attempts, acts, log, result, traceback"
 DEAD_BY_TASK = sql.SQL("""
 SELECT name, count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'quarantined'),
-       min(finished_at), max(finished_at)
+       min(coalesce(finished_at, created_at)), max(coalesce(finished_at, created_at))
 FROM public.events_job WHERE state IN ('failed', 'quarantined') AND {condition}
 GROUP BY name ORDER BY 2 DESC, 1
 """)
