@@ -1,6 +1,6 @@
 """The history of one record: who changed what from which value to which, as far as the reader may know."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,11 +8,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.audit import queries as ledger
-from apps.audit.types import LedgerEntry
+from apps.audit.types import FieldChange, LedgerEntry
 from apps.core.actor import Actor
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
 from apps.objects.kinds.kind import kind_of
+from apps.objects.records.versions import Version
 from apps.permissions.access import Access
 from apps.portal import records, sentences, show
 
@@ -27,6 +28,7 @@ class Change:
     label: str
     before: SafeString
     after: SafeString
+    erased: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,45 +43,65 @@ def of(definition: ObjectDef, record_id: str, access: Access, *, by: Actor, limi
     """Return the newest events of a record; fields that the reader may not read are left out."""
     entries = ledger.history(f"{definition.name}:{record_id}", limit=limit)
     readable = access.readable(definition) - UNTOLD
-    sides = [side for entry in entries for side in (entry.before or {}, entry.after or {})]
-    names = records.names_for(definition, [_usable(side, definition) for side in sides], readable, by=by)
+    told = {entry.id: [c for c in entry.changes if c.field in readable] for entry in entries}
+    names = names_of(definition, (change for changes in told.values() for change in changes), by=by)
     return [
-        Event(sentences.entry(entry, catalog()), _changes(entry, definition, readable, names))
+        Event(
+            sentences.entry(entry, catalog()),
+            [] if _is_new(entry) else changes_of(told[entry.id], definition, names),
+        )
         for entry in entries
     ]
 
 
-def _usable(side: Mapping[str, Any], definition: ObjectDef) -> dict[str, Any]:
-    """Return the ids of one side that can be looked up."""
-    return {
-        name: value
-        for name, value in side.items()
-        if name in definition.all_fields
-        and isinstance(value, str)
-        and kind_of(definition.all_fields[name]).cell in ("lookup", "user")
-    }
+def names_of(definition: ObjectDef, changes: Iterable[FieldChange], *, by: Actor) -> show.Names:
+    """Return the words behind the ids among the values of these changes."""
+    sides = [
+        {change.field: value}
+        for change in changes
+        for value in (change.before, change.after)
+        if isinstance(value, str)
+        and change.field in definition.all_fields
+        and kind_of(definition.all_fields[change.field]).cell in ("lookup", "user")
+    ]
+    return records.names_for(definition, sides, {name for item in sides for name in item}, by=by)
 
 
-def _changes(
-    entry: LedgerEntry, definition: ObjectDef, readable: frozenset[str], names: show.Names
-) -> list[Change]:
-    if entry.before is None or entry.after is None:
-        return []
+def changes_of(changes: Iterable[FieldChange], definition: ObjectDef, names: show.Names) -> list[Change]:
+    """Return changes as the page shows them; a field that the object no longer has is left out."""
     return [
         Change(
             show.label(definition, change.field),
-            _side(change.before, change.field, definition, names),
-            _side(change.after, change.field, definition, names),
+            side(change.before, change.field, definition, names),
+            side(change.after, change.field, definition, names),
+            change.erased,
         )
-        for change in entry.changes
-        if change.field in readable and change.before != change.after
+        for change in changes
+        if change.field in definition.all_fields
+        and change.field not in UNTOLD
+        and (change.erased or change.before != change.after)
     ]
 
 
-def _side(value: Any, name: str, definition: ObjectDef, names: show.Names) -> SafeString:
+def sentence_of(version: Version) -> tuple[str, str]:
+    """Return the icon and the verb of a version."""
+    icon, word = sentences.VERBS.get(version.action.rpartition(".")[2], ("activity", version.action))
+    return icon, str(word)
+
+
+def side(value: Any, name: str, definition: ObjectDef, names: show.Names) -> SafeString:
+    """Return one value of the ledger as HTML, cut when it is long."""
     found = definition.all_fields[name]
     if isinstance(value, str) and len(value) > LONG:
         return format_html("{}…", value[:LONG])
     if kind_of(found).cell == "json" and value is not None:
         return format_html("<code>{}</code>", show.plain(value, found, definition, names)[:LONG])
-    return show.cell(value, found, definition, names)
+    try:
+        return show.cell(value, found, definition, names)
+    except (ValueError, TypeError, ArithmeticError):  # the field had another type then
+        return format_html("{}", value)
+
+
+def _is_new(entry: LedgerEntry) -> bool:
+    """Say whether the entry made the record: then every value is new, and the page shows them anyway."""
+    return entry.before is None or entry.after is None

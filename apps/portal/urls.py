@@ -15,6 +15,7 @@ from apps.portal.views import (
     profile,
     record,
     trash,
+    versions,
 )
 from apps.portal.views.settings import brand, data, keys, ledger, members, permissions
 
@@ -60,6 +61,10 @@ urlpatterns = [
     path("o/<str:name>/<str:key>/owner", record.owner, name="record-owner"),
     path("o/<str:name>/<str:key>/delete", record.delete, name="record-delete"),
     path("o/<str:name>/<str:key>/restore", trash.restore, name="record-restore"),
+    path("o/<str:name>/<str:key>/versions", versions.list_versions, name="versions"),
+    path(
+        "o/<str:name>/<str:key>/versions/<int:number>/restore", versions.restore, name="version-restore"
+    ),
     path("settings", members.index, name="settings"),
     path("settings/members", members.members, name="members"),
     path("settings/members/invite", members.invite, name="invite"),

@@ -151,6 +151,7 @@ def _value(name: str, route: str, object_name: str, side: Side) -> str:
         "signed": "x",
         "module": "crm",
         "field": "account",
+        "number": "1",
     }
     if name in fixed:
         return fixed[name]

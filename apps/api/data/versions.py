@@ -1,12 +1,13 @@
 """The versions of a record: what each changed, how the record was, two beside each other, and the way back."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
 
 from apps.api import answers
 from apps.api.call import Call
-from apps.api.contract import ANYTHING, OBJECT, TEXT, Parameter, array, describe, ref, shape
+from apps.api.contract import ANYTHING, OBJECT, TEXT, Parameter, Schema, array, describe, ref, shape
 from apps.api.data.access import served_object
 from apps.api.data.writing import DROPPED, IF_MATCH, expected_version
 from apps.api.door import Door
@@ -32,6 +33,22 @@ VERSION = shape(
     restoredVersion=WHOLE,
     required=["version", "at", "action", "actor", "changes"],
 )
+
+SIDES: Mapping[str, Schema] = {"from": ANYTHING, "to": ANYTHING, "field": TEXT, "known": {"type": "boolean"}}
+DIFFERENCE = {
+    "type": "object",
+    "properties": dict(SIDES),
+    "required": list(SIDES),
+    "additionalProperties": False,
+}
+BOTH: Mapping[str, Schema] = {
+    "object": TEXT,
+    "id": TEXT,
+    "from": VERSION,
+    "to": VERSION,
+    "differences": array(DIFFERENCE),
+}
+COMPARED = {"type": "object", "properties": dict(BOTH), "required": list(BOTH), "additionalProperties": False}
 
 
 class VersionsDoor(Door):
@@ -85,14 +102,7 @@ class CompareDoor(Door):
 
     @describe(
         "Two versions of a record beside each other",
-        answer=shape(
-            object=TEXT,
-            id=TEXT,
-            **{"from": VERSION, "to": VERSION},
-            differences=array(
-                shape(field=TEXT, **{"from": ANYTHING, "to": ANYTHING}, known={"type": "boolean"})
-            ),
-        ),
+        answer=COMPARED,
         parameters=[
             Parameter("from", "The number of one version; the one before `to` without it.", WHOLE),
             Parameter("to", "The number of the other; the newest without it.", WHOLE),

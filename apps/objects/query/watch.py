@@ -83,8 +83,8 @@ def note(
             f"{obj.name}.{verb}", by=by, tenant=view.tenant.id, target=f"object:{obj.name}", details=details
         )
     for name, ids in seen.items():
-        details = {"count": len(ids), "records": sorted(ids)}
-        reads.note(f"{name}.{verb}", by=by, tenant=view.tenant.id, target=f"object:{name}", details=details)
+        named = {"count": len(ids), "records": sorted(ids)}
+        reads.note(f"{name}.{verb}", by=by, tenant=view.tenant.id, target=f"object:{name}", details=named)
 
 
 def _gather(

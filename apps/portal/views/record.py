@@ -25,7 +25,8 @@ CONFLICT = "CONCURRENT_UPDATE"
 RECORD_RIGHTS: tuple[Operation, ...] = ("edit", "delete", "transfer")
 
 
-def _base(definition: ObjectDef, record: Mapping[str, Any] | None) -> dict[str, Any]:
+def base(definition: ObjectDef, record: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what every page about an object, or one record of it, shows around its matter."""
     locale = show.locale()
     plural, href = definition.label_for(locale, plural=True), reverse("portal:list", args=[definition.name])
     title = (records.title_of(definition, record) or _("Untitled")) if record else ""
@@ -50,9 +51,9 @@ def show_record(request: HttpRequest, name: str, key: str) -> HttpResponse:
     record = records.get(definition, ident, by=by)
     visits.note(identity_of(request).user_id, name, ident)
     names = records.names_for(definition, [record], definition.all_fields, by=by)
-    context = _base(definition, record) | {
+    context = base(definition, record) | {
         "crumbs": [
-            *_base(definition, record)["crumbs"],
+            *base(definition, record)["crumbs"],
             (records.title_of(definition, record) or _("Untitled"), ""),
         ],
         "sections": sections(definition, record, access, names),
@@ -126,7 +127,7 @@ def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
             )
     except Problem as problem:
         if problem.code == CONFLICT:
-            context = _base(definition, record)
+            context = base(definition, record)
             return conflict_page(request, context, definition, sent, original, record, by=by)
         return _form(
             request, definition, access, texts | sent, record=record, problem=problem, original=original
@@ -160,11 +161,11 @@ def _form(
         definition, access.editable(definition), texts, errors=errors, names=names, members=members
     )
     labels = {item.name: item.label for section in shown for item in section.inputs}
-    base = _base(definition, record)
-    back = reverse("portal:record", args=[definition.name, record["id"]]) if record else base["crumbs"][0][1]
-    last = [(base["title"], back), (_("Edit"), "")] if record else [(_("New"), "")]
-    context = base | {
-        "crumbs": [*base["crumbs"], *last],
+    around = base(definition, record)
+    back = reverse("portal:record", args=[definition.name, record["id"]]) if record else around["crumbs"][0][1]
+    last = [(around["title"], back), (_("Edit"), "")] if record else [(_("New"), "")]
+    context = around | {
+        "crumbs": [*around["crumbs"], *last],
         "form_sections": shown,
         "problem": problem,
         "summary": [(n if n in labels else "", labels.get(n, n), text) for n, text in errors.items()],
@@ -183,7 +184,7 @@ def owner(request: HttpRequest, name: str, key: str) -> HttpResponse:
     by, ident = actor_of(request), record_id(key)
     definition, _access = records.rights(name, by)
     record = records.get(definition, ident, by=by)
-    context = _base(definition, record) | {
+    context = base(definition, record) | {
         "members": records.members(),
         "href": reverse("portal:record", args=[name, key]),
     }
@@ -212,7 +213,7 @@ def delete(request: HttpRequest, name: str, key: str) -> HttpResponse:
     record = records.get(definition, ident, by=by)
     access.require("delete", definition)
     if request.method != "POST":
-        return render(request, "portal/delete.html", _base(definition, record))
+        return render(request, "portal/delete.html", base(definition, record))
     services.delete(name, ident, by=by)
     title = records.title_of(definition, record) or _("Untitled")
     undo = reverse("portal:record-restore", args=[name, key])
