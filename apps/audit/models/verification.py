@@ -9,7 +9,10 @@ from apps.core.ids import uuid7
 
 
 class Verification(models.Model):
-    """One recomputation of one ledger; `bad_seq` is null when it held. `tenant_id` null: the platform's."""
+    """One recomputation of one ledger; `bad_seq` is null when it held. `tenant_id` null: the platform's.
+
+    `details` say what was proven besides: signed entries, checkpoints compared, what each anchor said.
+    """
 
     placement: ClassVar[str] = "public"
 
@@ -24,6 +27,7 @@ class Verification(models.Model):
     bad_seq = models.BigIntegerField(null=True)
     flaw = models.TextField(default="", db_default="")
     message = models.TextField(default="", db_default="")
+    details = models.JSONField(default=dict)
 
     class Meta:
         indexes = [models.Index(fields=["tenant_id", "-id"], name="audit_verification_list")]
