@@ -49,6 +49,7 @@ urlpatterns = [
     path(f"{V1}/docs", openapi.DocsDoor.as_view(), name="api-docs"),
     path(f"{V1}/auth/", include("apps.api.auth.urls")),
     path(f"{V1}/", include("apps.api.auth.key_urls")),
+    path(f"{V1}/", include("apps.api.hooks.urls")),
     *data_urls(f"{V1}/data"),
     path(f"{V1}/batch", batches.TransactionDoor.as_view()),
     path(f"{V1}/search", search.SearchDoor.as_view()),

@@ -23,6 +23,7 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 NO_TENANT = "one's own account: it needs no tenant, and repeating it ends in the same state"
 # Doors that write and keep no answers, each with the reason.
 FORGETFUL = {
+    "api/v1/hooks/in/<str:name>": "the sender is known by its signature alone, and repeats by the message",
     "api/v1/auth/sign-in/email": "a session is a secret of its own; signing in again makes another",
     "api/v1/auth/sign-up/email": "always refused",
     "api/v1/auth/sign-out": NO_TENANT,

@@ -23,6 +23,9 @@ ARGUMENTS = {
     "number": "1",
     "job_id": ABSENT,
     "key_id": ABSENT,
+    "endpoint_id": ABSENT,
+    "delivery_id": ABSENT,
+    "source_id": ABSENT,
 }
 MISMATCH = "TENANT_MISMATCH"
 # The middleware asks nobody's host on the health doors; a stranger fails there for being no operator.
@@ -96,6 +99,25 @@ CASES: dict[str, dict[str, Case]] = {
     "api/v1/i18n/locales": {"GET": OK},
     "api/v1/i18n/labels/<name>/<locale>": {"GET": OK},
     "api/v1/i18n/translations/<locale>": {"GET": OK},
+    "api/v1/webhooks": {
+        "GET": OK,
+        "POST": case({"url": "https://hooks.example.org/x", "types": ["*"]}),
+    },
+    "api/v1/webhooks/<endpoint_id>": {"GET": NOT_FOUND, "PATCH": case({}, 404), "DELETE": NOT_FOUND},
+    **{
+        f"api/v1/webhooks/<endpoint_id>/{verb}": {"POST": case({}, 404)}
+        for verb in ("pause", "resume", "rotate", "test", "send-missed")
+    },
+    "api/v1/webhooks/<endpoint_id>/deliveries": {"GET": NOT_FOUND},
+    "api/v1/webhooks/deliveries/<delivery_id>": {"GET": NOT_FOUND},
+    "api/v1/webhooks/deliveries/<delivery_id>/redeliver": {"POST": NOT_FOUND},
+    "api/v1/hooks/sources": {"GET": OK, "POST": case({"name": "routes", "scheme": "standard"})},
+    "api/v1/hooks/sources/<source_id>": {"GET": NOT_FOUND, "DELETE": NOT_FOUND},
+    **{
+        f"api/v1/hooks/sources/<source_id>/{verb}": {"POST": case({}, 404)}
+        for verb in ("pause", "resume", "rotate")
+    },
+    "api/v1/hooks/in/<name>": {"POST": case({}, 404)},
     "api/v1/jobs": {"GET": OK},
     "api/v1/jobs/dead-letters": {"GET": OK},
     "api/v1/jobs/dead-letters/replay": {"POST": case({}, 409)},

@@ -81,6 +81,7 @@ def make_side(slug: str, mark: str) -> Side:
             "job_id": _job(made.ref, actor, mark),
             "view_id": _view(actor, mark),
             "run_id": _import(actor, mark),
+            **_webhooks(actor, mark),
         }
     return side
 
@@ -113,6 +114,16 @@ def _import(actor: Actor, mark: str) -> str:
     return str(
         imports.upload(object_name="crm_account", file_name=f"{mark}.csv", content=content, by=actor).id
     )
+
+
+def _webhooks(actor: Actor, mark: str) -> dict[str, str]:
+    from apps.events.webhooks import deliveries, endpoints, sources
+
+    url = f"https://hooks.example.org/{mark}"
+    endpoint, _secret = endpoints.create(url=url, types=["*"], description=f"{mark} webhook", by=actor)
+    source, _secret = sources.create(name="probe", scheme="standard", description=f"{mark} in", by=actor)
+    delivery_id = deliveries.test(endpoint_id=endpoint.id, by=actor)
+    return {"endpoint_id": str(endpoint.id), "source_id": str(source.id), "delivery_id": str(delivery_id)}
 
 
 def routes(module: str) -> Iterator[tuple[str, Any]]:
@@ -289,7 +300,10 @@ def digest(ref: TenantRef, superuser_url: str) -> dict[str, str]:
                 f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {name} t"
             ).fetchone()
             hashes[name] = row[0]
-        for name in ("identity_membership", "identity_invitation", "identity_apikey", "tenants_host"):
+        for name in (
+            "identity_membership", "identity_invitation", "identity_apikey", "tenants_host",
+            "webhooks_endpoint", "webhooks_secret", "webhooks_delivery", "webhooks_source", "webhooks_receipt",
+        ):  # fmt: skip
             row = admin.execute(
                 f"SELECT md5(coalesce(string_agg((to_jsonb(t) - 'last_used_at')::text, '|' ORDER BY t.id), ''))"
                 f" FROM public.{name} t WHERE tenant_id = %s",

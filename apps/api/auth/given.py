@@ -9,7 +9,7 @@ from apps.api.contract import Schema
 from apps.core.errors import FieldError, Invalid
 
 LONGEST = 4096
-_NAMES = {str: "string", bool: "boolean", list: "array"}
+_NAMES = {str: "string", bool: "boolean", int: "integer", list: "array"}
 
 
 class Body:
@@ -51,7 +51,7 @@ class Body:
             return (
                 FieldError(name, "required", _("This field is required.")) if name in self.required else None
             )
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             return FieldError(
                 name, "invalid_type", _("This must be of type %(type)s.") % {"type": _NAMES[kind]}
             )

@@ -12,13 +12,14 @@ from apps.audit import ledger
 from apps.core import queue
 from apps.core.actor import Actor
 from apps.core.canonical import plain
-from apps.core.errors import Conflict, NotFound
+from apps.core.errors import Conflict, FieldError, Invalid, NotFound
 from apps.core.ids import uuid7
 from apps.core.scope import current_tenant
 from apps.events.models import DeliveryState, EndpointState, WebhookDelivery
 from apps.events.registry import EventType, register
 from apps.events.webhooks import endpoints, rights
 from apps.events.webhooks.delivering import TEST, ask
+from apps.events.webhooks.keeping import LOG_DAYS
 
 AGAIN = "webhooks.send_missed"
 MISSED = (DeliveryState.FAILED, DeliveryState.SKIPPED)
@@ -95,6 +96,9 @@ def redeliver(*, delivery_id: UUID, by: Actor) -> None:
 def send_missed(*, endpoint_id: UUID, by: Actor, days: int = 7) -> UUID:
     """Send again, in their order and at a measured pace, what failed or was held back; return the job."""
     rights.require(by, "webhook.missed_resent")
+    if not 1 <= days <= LOG_DAYS:
+        message = _("Choose 1 to %(most)s days.") % {"most": LOG_DAYS}
+        raise Invalid(message, [FieldError("days", "max_value", message, value=days)])
     row = endpoints.locked(endpoint_id)
     if row.state != EndpointState.ACTIVE:
         raise Conflict(_("The webhook is not active. Switch it on first."), code="INVALID_STATE")

@@ -15,7 +15,7 @@ from django.utils import timezone
 from apps.audit import ledger
 from apps.core.actor import Actor
 from apps.core.errors import Invalid, NotFound, Problem
-from apps.core.ids import uuid7
+from apps.core.ids import NIL, uuid7
 from apps.core.scope import TenantRef, current_tenant, tenant_scope
 from apps.events import outbox
 from apps.events.models import EndpointState, WebhookSource
@@ -61,10 +61,14 @@ register(
 
 @dataclass(frozen=True)
 class Received:
-    """What the sender is told: the event the message became, and whether it had come before."""
+    """What the sender is told: the event the message became, and whether it had come before.
+
+    A message that only asks whether the address is ours becomes no event; its answer is `challenge`.
+    """
 
     event_id: UUID
     repeated: bool
+    challenge: str | None = None
 
 
 class Unverified(Problem):
@@ -84,6 +88,8 @@ def receive(tenant: TenantRef, name: str, *, headers: Mapping[str, str], body: b
             source = _source(name)
             given = Given({key.lower(): value for key, value in headers.items()}, body, time.time())
             genuine = SCHEMES[source.scheme].verify(given, secrets.valid(source.id), source.options)
+            if source.scheme == "slack" and (challenge := _challenge(body)) is not None:
+                return Received(NIL, repeated=False, challenge=challenge)
             return _take(source, genuine, given)
     except Refusal as refusal:
         _note(tenant, name, str(refusal))
@@ -133,6 +139,13 @@ def _take(source: WebhookSource, genuine: Genuine, given: Given) -> Received:
     details = {"source": source.name, "message": data["messageid"], "bytes": len(given.body)}
     ledger.record("webhook_source.received", by=by, target=sources.target(source), details=details)
     return Received(emitted, repeated=False)
+
+
+def _challenge(body: bytes) -> str | None:
+    """Return what Slack wants to hear back before it sends anything."""
+    payload = _content(body).get("payload")
+    asked = payload if isinstance(payload, dict) and payload.get("type") == "url_verification" else {}
+    return str(asked["challenge"])[:500] if "challenge" in asked else None
 
 
 def _content(body: bytes) -> dict[str, Any]:
