@@ -16,6 +16,7 @@ from apps.api.door import NONE, Door
 from apps.core import health, metrics
 from apps.core.errors import NotFound, PermissionDenied
 from apps.core.version import product_version
+from apps.events.health import history
 from apps.tenants.middleware import hosts
 
 _STARTED = time.monotonic()
@@ -64,32 +65,41 @@ class MetricsDoor(OpenDoor):
 
 
 class DiagnosisDoor(Door):
-    """`GET /diagz`: every check with its sentence and figures, for operators."""
+    """`GET /diagz`: every check as the last probe found it, with figures and the last hour, for operators.
+
+    `?now=1` runs the checks in this process instead. A history is a list of `[minute, worst status, peak]`.
+    """
 
     needs_tenant: ClassVar[bool] = False
     opens: ClassVar[frozenset[str]] = NONE
 
-    @describe("All checks with their figures", answer=OBJECT, answers={503: OBJECT}, tag="health")
+    @describe(
+        "All checks with their figures and the last hour", answer=OBJECT, answers={503: OBJECT}, tag="health"
+    )
     def get(self, call: Call) -> HttpResponse:
         if call.actor.kind != "operator":
             raise PermissionDenied("Only operators may read the diagnosis.", code="FORBIDDEN")
-        findings = health.run()
-        worst = health.worst(findings)
+        report = health.run_now() if call.request.GET.get("now") else health.latest()
+        past = history.of_last_hour()
+        known = health.checks()
         body = {
-            "status": worst,
+            "status": report.worst,
             "version": product_version(),
             "uptime": round(time.monotonic() - _STARTED, 3),
+            "checkedAt": report.at or moment(),
             "checks": {
                 name: {
+                    "title": str(known[name].title) if name in known else name,
                     "status": found.status,
                     "message": found.message,
                     "figures": found.figures,
                     "seconds": found.seconds,
+                    "history": past.get(name, []),
                 }
-                for name, found in findings.items()
+                for name, found in report.findings.items()
             },
         }
-        status = HTTPStatus.SERVICE_UNAVAILABLE if worst == "failed" else HTTPStatus.OK
+        status = HTTPStatus.SERVICE_UNAVAILABLE if report.worst == "failed" else HTTPStatus.OK
         return answers.send(body, status=status)
 
 

@@ -4,6 +4,7 @@ Pages, commands and the nightly chore call `judge`; `verify` alone only computes
 connection of its own, so that no rollback of the asking page takes it back.
 """
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -108,6 +109,7 @@ def _keep(verdict: Verdict, by: Actor) -> None:
         bad_seq=bad.seq if bad else None,
         flaw=bad.flaw if bad else "",
         message=bad.message if bad else "",
+        details={"pruned": verdict.pruned, **dataclasses.asdict(verdict.proven)},
     )
     with connections["default"].cursor() as cursor:
         cursor.execute(FORGET, [verdict.tenant_id, verdict.tenant_id, KEEP])

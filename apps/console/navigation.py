@@ -45,6 +45,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Jobs"), "work_history", "events_job_changelist"),
                 _item(_("Ledger"), "menu_book", "ledger"),
+                _item(_("Integrity"), "verified_user", "integrity"),
                 _item(_("Health"), "monitor_heart", "health"),
                 _item(_("Settings"), "tune", "settings", everything=True),
             ],

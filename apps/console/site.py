@@ -21,6 +21,7 @@ from apps.console.operator import is_operator
 from apps.console.pages import PAGES
 from apps.console.pages.dashboard import Dashboard
 from apps.console.pages.gate import ChoosePassword, ForgotPassword
+from apps.console.pages.health import banners
 from apps.console.pages.palette import palette
 from apps.console.pages.sign_in import SignIn
 from apps.console.stylesheet import stylesheet
@@ -94,6 +95,7 @@ class ConsoleSite(UnfoldAdminSite):
             "colors": None,
             "border_radius": None,
             "styles": [reverse("console:stylesheet"), *context["styles"]],
+            "banners": banners(request) if is_operator(request) else [],
         }
 
     @method_decorator(never_cache)

@@ -31,8 +31,8 @@ def numbers(request: HttpRequest, span: Range) -> list[Number]:
 
 def health_tile() -> Number:
     """The worst finding of all checks."""
-    findings = health.run()
-    worst = health.worst(findings)
+    report = health.latest()
+    findings, worst = report.findings, report.worst
     bad = sorted(name for name, found in findings.items() if found.status != "ok")
     note = ", ".join(bad) or ngettext("%(n)s check", "%(n)s checks", len(findings)) % {"n": len(findings)}
     return Number(_("Health"), LABELS[worst], reverse("console:health"), note, TONES[worst], "monitor_heart")

@@ -54,7 +54,7 @@ def _unwell() -> list[Task]:
             reverse("console:health"),
             _("Look"),
         )
-        for name, found in health.run().items()
+        for name, found in health.latest().findings.items()
         if found.status == "failed"
     ]
 

@@ -2,8 +2,9 @@
 
 from apps.console.pages.catalogue import CataloguePage
 from apps.console.pages.download import DownloadArchive
-from apps.console.pages.health import HealthPage
+from apps.console.pages.health import AcknowledgeAlert, HealthPage
 from apps.console.pages.import_tenant import ImportTenant
+from apps.console.pages.integrity import IntegrityPage
 from apps.console.pages.job_state import JobState
 from apps.console.pages.ledger import LedgerPage
 from apps.console.pages.new_operator import NewOperator
@@ -24,5 +25,7 @@ PAGES = (
     Page("jobs/<uuid:job>/state/", "job_state", JobState),
     Page("ledger/", "ledger", LedgerPage),
     Page("health/", "health", HealthPage),
+    Page("alerts/<uuid:alert>/acknowledge/", "acknowledge_alert", AcknowledgeAlert),
+    Page("ledger/integrity/", "integrity", IntegrityPage),
     Page("settings/", "settings", SettingsPage),
 )

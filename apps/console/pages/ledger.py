@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from apps.audit import ledger, queries
+from apps.audit import queries, verdicts
 from apps.audit.types import LedgerEntry, Page, Verdict
 from apps.console.deeds import offer
 from apps.console.operator import actor_of, sees_everything, tenants_of
@@ -79,12 +79,8 @@ def _midnight(day: dt.date | None) -> dt.datetime | None:
     return timezone.make_aware(dt.datetime.combine(day, dt.time.min)) if day else None
 
 
-class LedgerPage(ConsolePage):
-    """Entries of one ledger, newest first, and the verdict after a verification."""
-
-    template_name = "console/ledger.html"
-    title = gettext_lazy("Ledger")
-    verdict: Verdict | None = None
+class LedgerBooks(ConsolePage):
+    """A page about one ledger, chosen by `book`."""
 
     def books(self) -> list[tuple[str, Any]]:
         """The ledgers the operator may open."""
@@ -112,12 +108,18 @@ class LedgerPage(ConsolePage):
             raise PermissionDenied(_("No tenant has been granted to you yet. Ask a superuser."))
         return first.slug
 
+
+class LedgerPage(LedgerBooks):
+    """Entries of one ledger, newest first, and the verdict after a verification."""
+
+    template_name = "console/ledger.html"
+    title = gettext_lazy("Ledger")
+    verdict: Verdict | None = None
+
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Recompute the chain, write down that it was done, and show the verdict."""
+        """Recompute the chain, keep the verdict, and show it."""
         book = self.book()
-        self.verdict = queries.verify(book)
-        details = {"entries": self.verdict.entries, "ok": self.verdict.ok, "head": self.verdict.head}
-        ledger.record("ledger.verified", by=actor_of(request), tenant=book, details=details)
+        self.verdict = verdicts.judge(book, by=actor_of(request))
         return self.get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -12,13 +12,15 @@ from uuid import UUID
 
 from django.db import connections, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit import ledger
+from apps.core import health
 from apps.core.actor import SYSTEM, Actor
 from apps.core.clock import Clocked, bump
 from apps.core.errors import NotFound, PermissionDenied
 from apps.core.ids import uuid7
-from apps.core.scope import current_scope
+from apps.core.scope import current_scope, platform_scope
 from apps.events import outbox
 from apps.events.health import mails
 from apps.events.models import Alert
@@ -158,6 +160,21 @@ def recipients(tenant_id: UUID | None) -> list[User]:
         for user in staff
         if user.is_superuser or (tenant_id is not None and may_operate(user, tenant_id))
     ]
+
+
+@health.check("alerts", title=_("Open alerts"), group="machine", measure="alerts_open", alarms=False)
+def alerts_check() -> health.Finding:
+    """Count what is open; what nobody has acknowledged needs somebody."""
+    with platform_scope("health: alerts"):
+        rows = list(Alert.objects.filter(resolved_at=None).values_list("severity", "operators_ack_at"))
+    new = sum(seen is None for _severity, seen in rows)
+    critical = sum(severity == "critical" for severity, _seen in rows)
+    figures = {"alerts_open": len(rows), "alerts_critical": critical, "alerts_unacknowledged": new}
+    if not rows:
+        return health.Finding("ok", "No alert is open.", figures)
+    return health.Finding(
+        "degraded" if new else "ok", f"{len(rows)} alerts are open, {new} of them new.", figures
+    )
 
 
 def _check(alert: Alert, by: Actor) -> None:

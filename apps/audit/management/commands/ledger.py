@@ -1,4 +1,4 @@
-"""`manage.py ledger verify`: recompute ledgers and name the first bad entry of each."""
+"""`manage.py ledger verify|report`: recompute ledgers and name the first bad entry of each; print integrity reports."""
 
 import dataclasses
 import json
@@ -8,17 +8,23 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.audit import directory
+from apps.audit import directory, report
 from apps.audit.types import Verdict
-from apps.audit.verify import verify, verify_all
-from apps.core.scope import platform_scope
+from apps.audit.verdicts import judge
+from apps.core.actor import Actor
+from apps.core.scope import TenantRef, platform_scope, tenant_scope
+
+BY = Actor(kind="system", id="manage", label="manage.py")
 
 
 class Command(BaseCommand):
-    help = "Verify the ledger of one tenant, of the platform, or of all; ends with 1 when an entry is bad."
+    help = (
+        "verify: recompute the ledger of one tenant, of the platform, or of all. "
+        "report: print what was found last, as a signed document. Ends with 1 when an entry is bad."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("verb", choices=["verify"])
+        parser.add_argument("verb", choices=["verify", "report"])
         which = parser.add_mutually_exclusive_group()
         which.add_argument("--tenant", metavar="SLUG", help="only this tenant's ledger")
         which.add_argument("--platform", action="store_true", help="only the platform's own ledger")
@@ -27,24 +33,37 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         good = True
-        for verdict in self._verdicts(options):
+        for tenant in self._ledgers(options):
+            if options["verb"] == "report":
+                found = _report(tenant)
+                good = good and found["status"] != "tampered"
+                self.stdout.write(
+                    json.dumps(found, ensure_ascii=False, indent=None if options["json"] else 2)
+                )
+                continue
+            verdict = judge(tenant, by=BY)
             good = good and verdict.ok
             self.stdout.write(_as_json(verdict) if options["json"] else _sentence(verdict))
         if not good:
             raise SystemExit(1)
 
-    def _verdicts(self, options: dict[str, Any]) -> Iterator[Verdict]:
-        if options["platform"]:
-            yield verify(None)
-        elif options["tenant"]:
-            with platform_scope("ledger: find the tenant to verify"):
-                refs = [ref for ref in directory.every() if ref.slug == options["tenant"]]
+    def _ledgers(self, options: dict[str, Any]) -> Iterator[TenantRef | None]:
+        """Yield the ledgers asked for; None is the platform's."""
+        with platform_scope("ledger: which ledgers"):
+            refs = [] if options["platform"] else directory.every()
+        if options["tenant"]:
+            refs = [ref for ref in refs if ref.slug == options["tenant"]]
             if not refs:
                 msg = f"There is no tenant {options['tenant']!r}."
                 raise CommandError(msg)
-            yield verify(refs[0])
         else:
-            yield from verify_all()
+            yield None
+        yield from refs
+
+
+def _report(tenant: TenantRef | None) -> dict[str, Any]:
+    with tenant_scope(tenant) if tenant else platform_scope("ledger: integrity report"):
+        return report.integrity()
 
 
 def _as_json(verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.audit import queries
+from apps.audit import queries, verdicts
 from apps.core.scope import current_tenant
 from apps.objects.catalog import catalog
 from apps.portal import sentences, targets
@@ -60,5 +60,5 @@ def _day(text: str, days: int = 0) -> dt.datetime | None:
 def verify(request: HttpRequest) -> HttpResponse:
     """Recompute the chain now and show the verdict above the entries."""
     access_of(request).require_system("view_audit")
-    verdict = queries.verify(current_tenant())
+    verdict = verdicts.judge(current_tenant(), by=actor_of(request))
     return render(request, "portal/settings/ledger.html", _context(request, verdict=verdict))
