@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+import orjson
+
 from apps.audit.merkle import ranges, tiles
 from apps.audit.merkle.hashing import EMPTY
 from apps.core.db import fast
@@ -15,7 +17,7 @@ from apps.core.errors import Invalid
 from apps.core.ids import NIL
 from apps.core.scope import current_scope
 
-STATE = "SELECT origin, size, root, link, error, anchored FROM public.audit_tree WHERE tenant_id = %s"
+STATE = "SELECT origin, size, root, link, error, anchored::text FROM public.audit_tree WHERE tenant_id = %s"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def state(ledger: UUID) -> TreeState | None:
     """Return the state of a ledger's tree; None before its first checkpoint."""
     with fast.cursor() as cursor:
         row = cursor.execute(STATE, [ledger]).fetchone()
-    return TreeState(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4], row[5]) if row else None
+    return TreeState(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4], orjson.loads(row[5])) if row else None
 
 
 def root_at(ledger: UUID, size: int) -> bytes:
