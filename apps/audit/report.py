@@ -26,7 +26,7 @@ PURPOSE = "integrity-report"
 class Section:
     """What an app adds: `read(tenant)` returns JSON values (no floats), in the scope of the ledger."""
 
-    read: Callable[[TenantRef | None], Mapping[str, Any]]
+    read: Callable[[TenantRef | None], Any]
 
 
 sections: Registry[Section] = Registry("sections of the integrity report", Section)

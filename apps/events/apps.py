@@ -13,7 +13,7 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("apps.events.delivery")
-        for checks in ("backlog", "servers", "processes", "probe", "tampering"):
+        for checks in ("backlog", "servers", "processes", "probe", "verifying", "tampering"):
             import_module(f"apps.events.health.{checks}")
         import_module("apps.events.tenant_events")
         for part in ("fanout", "deliveries", "receiving", "keeping"):

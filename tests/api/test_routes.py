@@ -84,6 +84,7 @@ CASES: dict[str, dict[str, Case]] = {
     **{path.replace("{data}", "api/data"): methods for path, methods in DATA.items()},
     "api/metadata/<name>": {"GET": OK},
     "api/v1/batch": {"POST": case({"operations": []})},
+    "api/v1/ledger/integrity": {"GET": OK, "POST": OK},
     "api/v1/search": {"GET": case(query="q=x")},
     "api/v1/security/explain": {"POST": case({"object": "api_lead", "operation": "read"})},
     "api/v1/meta": {"GET": OK},

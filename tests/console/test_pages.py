@@ -145,7 +145,7 @@ def test_verifying_says_what_holds_and_is_itself_an_entry(
 def test_verifying_names_the_first_bad_entry(superuser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = BadEntry(7, "altered body", "The content of entry 7 is not what was hashed.")
     found = Verdict("acme", None, 6, "ab" * 32, 0, 0.01, bad)
-    monkeypatch.setattr(ledger_page.verdicts, "judge", lambda _tenant, **_by: found)
+    monkeypatch.setattr(ledger_page.verifying, "verify", lambda _tenant, **_by: found)
     text = superuser.post("/console/ledger/", {"book": "acme"}).content.decode()
     assert "does not hold from entry 7 on" in text
     assert "The content of entry 7" in text

@@ -2,18 +2,20 @@
 
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.audit import report, verdicts
+from apps.audit import report
 from apps.console.operator import actor_of
 from apps.console.pages.ledger import PLATFORM, LedgerBooks
 from apps.console.panels import Badge, Tone
 from apps.core.canonical import plain
 from apps.core.scope import TenantRef, tenant_scope
+from apps.events.health import verifying
 
 STATES: dict[str, tuple[Any, Tone]] = {
     "holds": (gettext_lazy("holds"), "success"),
@@ -43,7 +45,9 @@ class IntegrityPage(LedgerBooks):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Recompute the ledger, then show what was found."""
         book = self.book()
-        verdicts.judge(book, by=actor_of(request))
+        found = verifying.verify(book, by=actor_of(request))
+        if isinstance(found, UUID):
+            return HttpResponseRedirect(reverse("console:events_job_change", args=[found]))
         asked = urlencode({"book": book.slug if book else PLATFORM, "verified": "1"})
         return HttpResponseRedirect(f"{reverse('console:integrity')}?{asked}")
 

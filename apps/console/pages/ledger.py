@@ -8,20 +8,21 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from apps.audit import queries, verdicts
+from apps.audit import queries
 from apps.audit.types import LedgerEntry, Page, Verdict
 from apps.console.deeds import offer
 from apps.console.operator import actor_of, sees_everything, tenants_of
 from apps.console.pages.page import ConsolePage
 from apps.console.privacy import entry_is_open
 from apps.core.scope import TenantRef, tenant_scope
+from apps.events.health import verifying
 from apps.identity.models import User
 from apps.tenants.models import Tenant
 
@@ -119,7 +120,10 @@ class LedgerPage(LedgerBooks):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Recompute the chain, keep the verdict, and show it."""
         book = self.book()
-        self.verdict = verdicts.judge(book, by=actor_of(request))
+        found = verifying.verify(book, by=actor_of(request))
+        if isinstance(found, UUID):
+            return HttpResponseRedirect(reverse("console:events_job_change", args=[found]))
+        self.verdict = found
         return self.get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

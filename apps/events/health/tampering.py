@@ -2,29 +2,21 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
-from apps.audit import directory
+from apps.audit import report
 from apps.audit.merkle import checkpoints
 from apps.audit.types import Verdict
-from apps.audit.verdicts import Watcher, judge, watchers
-from apps.core import queue
+from apps.audit.verdicts import Watcher, watchers
 from apps.core.actor import SYSTEM, Actor
-from apps.core.ids import NIL
-from apps.core.scope import platform_scope
+from apps.core.scope import TenantRef, platform_scope
 from apps.events import outbox
-from apps.events.health import alerts
+from apps.events.health import alerts, verifying
+from apps.events.models import Alert
 from apps.events.registry import EventType, register
 
 TAMPERED = "ledger.tampered"
-JUDGE = "ledger.judge"
-ARGS = {
-    "type": "object",
-    "properties": {"ledger": {"type": "string", "format": "uuid"}},
-    "required": ["ledger"],
-    "additionalProperties": False,
-}
 
 register(
     EventType(
@@ -74,26 +66,24 @@ def look_closer() -> None:
     with platform_scope("health: refused checkpoints"):
         for ledger, error in checkpoints.standing().errors:
             reason = hashlib.sha256(error.encode()).hexdigest()[:16]
-            queue.enqueue(
-                JUDGE,
-                tenant=None,
-                args={"ledger": str(ledger)},
-                title="Verify a ledger that is not signed",
-                by=SYSTEM,
-                key=f"{ledger}:{reason}:{hour}",
-            )
-
-
-@queue.task(JUDGE, tenant="forbidden", manages_scope=True, schema=ARGS)
-def judge_one(_job: queue.JobHandle, ledger: str) -> dict[str, Any]:
-    """Verify one ledger (the nil UUID: the platform's) and keep the verdict, whatever it is."""
-    key = UUID(ledger)
-    with platform_scope("ledger: which one to judge"):
-        tenant = directory.find(key) if key != NIL else None
-    if tenant is None and key != NIL:
-        return {"verified": False}
-    verdict = judge(tenant, by=SYSTEM)
-    return {"verified": True, "ok": verdict.ok, "entries": verdict.entries}
+            verifying.enqueue(ledger, tenant_id=None, by=SYSTEM, key=f"{ledger}:{reason}:{hour}")
 
 
 watchers.register("events.tampering", Watcher(hear))
+
+
+def about(tenant: TenantRef | None) -> list[Mapping[str, Any]]:
+    """Return the open alerts about a ledger, for its integrity report."""
+    rows = Alert.objects.filter(kind=TAMPERED, resolved_at=None, tenant_id=tenant.id if tenant else None)
+    return [
+        {
+            "id": row.id,
+            "raisedAt": row.raised_at,
+            "message": row.message,
+            "acknowledged": row.operators_ack_at is not None,
+        }
+        for row in rows.order_by("-id")
+    ]
+
+
+report.sections.register("alerts", report.Section(about))
