@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.core.actor import Actor
+from apps.events.audience import audiences
 from apps.events.registry import EventType, register
 from apps.modules.install import add_demo, install
 from apps.modules.manifest import AUTHOR_KEYS, MANIFEST_KEYS
 from apps.objects.parse.declare import declare_shapes
+from apps.permissions.audience import Holders
 from apps.tenants import provision
 from apps.tenants.models import Tenant
 
@@ -24,6 +26,9 @@ def declare() -> None:
         EventType("module.upgraded", "A tenant's module came to another version.", DATA),
         EventType("module.uninstalled", "A tenant removed a module.", DATA),
     )
+    managers = Holders("manage_modules")
+    for verb in ("installed", "upgraded", "uninstalled"):
+        audiences.register(f"module.{verb}", managers)
     declare_shapes({"module": MANIFEST_KEYS, "module.author": AUTHOR_KEYS})
     provision.steps.register("modules", provision.Step("Modules", install_ordered))
 
