@@ -10,6 +10,7 @@ from apps.portal.views import (
     home,
     imports,
     jobs,
+    letters,
     lists,
     look_up,
     profile,
@@ -17,7 +18,8 @@ from apps.portal.views import (
     trash,
     versions,
 )
-from apps.portal.views.settings import brand, data, keys, ledger, members, permissions
+from apps.portal.views.settings import brand, data, keys, ledger, members, permissions, sources, webhooks
+from apps.portal.views.settings import jobs as job_list
 
 app_name = "portal"
 urlpatterns = [
@@ -37,6 +39,8 @@ urlpatterns = [
     path("jobs/<uuid:job_id>", jobs.progress, name="job"),
     path("jobs/<uuid:job_id>/fragment", jobs.fragment, name="job-fragment"),
     path("jobs/<uuid:job_id>/cancel", jobs.cancel, name="job-cancel"),
+    path("jobs/<uuid:job_id>/retry", jobs.retry, name="job-retry"),
+    path("jobs/<uuid:job_id>/put-back", jobs.put_back, name="job-put-back"),
     path("preferences", lists.set_preferences, name="preferences"),
     path("o/<str:name>", lists.list_page, name="list"),
     path("o/<str:name>/new", record.new, name="record-new"),
@@ -74,12 +78,27 @@ urlpatterns = [
     path("settings/permissions/<str:name>", permissions.one, name="permission-set"),
     path("settings/keys", keys.keys, name="keys"),
     path("settings/keys/<uuid:key_id>/revoke", keys.revoke, name="key-revoke"),
+    path("settings/webhooks", webhooks.webhooks, name="webhooks"),
+    path("settings/webhooks/new", webhooks.new, name="webhook-new"),
+    path("settings/webhooks/deliveries/<uuid:delivery_id>", webhooks.delivery, name="webhook-delivery"),
+    path("settings/webhooks/in/new", sources.new, name="webhook-source-new"),
+    path("settings/webhooks/in/<uuid:source_id>", sources.source, name="webhook-source"),
+    path("settings/webhooks/<uuid:endpoint_id>", webhooks.webhook, name="webhook"),
+    path("settings/webhooks/<uuid:endpoint_id>/edit", webhooks.edit, name="webhook-edit"),
+    path("settings/webhooks/<uuid:endpoint_id>/do", webhooks.act, name="webhook-act"),
     path("settings/brand", brand.brand, name="brand"),
     path("settings/plan", data.plan, name="plan"),
     path("settings/modules", data.modules, name="modules"),
     path("settings/ledger", ledger.browse, name="ledger"),
     path("settings/ledger/verify", ledger.verify, name="ledger-verify"),
-    path("settings/jobs", data.jobs, name="jobs"),
+    path("settings/jobs", job_list.jobs, name="jobs"),
+    path("settings/dead-letters", letters.browse, name="letters"),
+    path("settings/dead-letters/replay", letters.replay_many, name="letters-replay"),
+    path("settings/dead-letters/ticked", letters.handle_many, name="letters-ticked"),
+    path("settings/dead-letters/<uuid:job_id>", letters.one, name="letter"),
+    path("settings/dead-letters/<uuid:job_id>/retry", letters.retry, name="letter-retry"),
+    path("settings/dead-letters/<uuid:job_id>/edit", letters.edit, name="letter-edit"),
+    path("settings/dead-letters/<uuid:job_id>/<slug:act>", letters.handle, name="letter-act"),
     path("profile", profile.profile, name="profile"),
     path("profile/password", profile.password, name="profile-password"),
     path("profile/sessions", profile.sessions, name="profile-sessions"),

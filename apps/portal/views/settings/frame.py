@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from apps.events.jobs.letters import may_handle
 from apps.permissions.access import Access, access_for
 from apps.portal.views.frame import actor_of
 
@@ -17,11 +18,13 @@ def base(request: HttpRequest, current: str) -> dict[str, Any]:
         ("members", "users", _("Members"), True),
         ("permissions", "shield-lock", _("Permissions"), True),
         ("keys", "key", _("API keys"), True),
+        ("webhooks", "webhook", _("Webhooks"), access.has_system("manage_webhooks")),
         ("brand", "palette", _("Branding"), access.has_system("manage_settings")),
         ("plan", "gauge", _("Plan and usage"), access.has_system("manage_settings")),
         ("modules", "packages", _("Modules"), True),
         ("ledger", "book-2", _("Ledger"), access.has_system("view_audit")),
         ("jobs", "subtask", _("Jobs"), True),
+        ("letters", "mailbox-off", _("Dead letters"), handles_letters(request)),
     ]
     menu = [
         {"name": name, "icon": icon, "label": label, "href": reverse(f"portal:{name}")}
@@ -37,6 +40,12 @@ def base(request: HttpRequest, current: str) -> dict[str, Any]:
         "crumbs": crumbs,
         "heading": label,
     }
+
+
+def handles_letters(request: HttpRequest) -> bool:
+    """Return whether who asks may see and handle dead letters: managers who may also read the ledger."""
+    by = actor_of(request)
+    return may_handle(by, by.tenant_id) and access_for(by).has_system("view_audit")
 
 
 def access_of(request: HttpRequest) -> Access:
