@@ -51,7 +51,7 @@ class Growing:
 
 def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
     """Return whether `proof` leads from `leaf` at `index` (from 0) to the root of a tree of `size`."""
-    if not 0 <= index < size or any(len(item) != SIZE for item in proof):
+    if not 0 <= index < size or any(len(item) != SIZE for item in (leaf, root, *proof)):
         return False
     value, rest = _climb(leaf, index, size, list(proof))
     return not rest and value == root
