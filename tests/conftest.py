@@ -18,6 +18,48 @@ from tests.servers import LiveServer, live_server
 SHARED = Path(os.environ.get("AIBOS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--ledger-watch FILE`: judge what every request, job and command wrote; the routes that wrote go to FILE."""
+    parser.addoption("--ledger-watch", metavar="FILE", help="judge the ledger's coverage")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ledger_watch(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The watch over the ledger's coverage, or None."""
+    target = request.config.getoption("--ledger-watch")
+    if not target:
+        yield None
+        return
+    from tests.ledger_watch import suite
+
+    suite.install()
+    yield suite
+    with Path(target).open("a", encoding="utf-8") as out:
+        out.writelines(f"{route}\t{int(wrote)}\n" for route, wrote in sorted(suite.routes.items()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """After a whole run under the watch every mutating route must have been seen writing."""
+    target = session.config.getoption("--ledger-watch")
+    whole = session.config.args == session.config.getini("testpaths")
+    if not target or not whole or hasattr(session.config, "workerinput") or not Path(target).exists():
+        return
+    from tests.ledger_watch import never_written
+
+    if left := never_written(Path(target)):
+        print("\nNo test was seen writing through:", *left, sep="\n  ")  # noqa: T201 - the run's last word
+        session.exitstatus = 1
+
+
+@pytest.fixture(autouse=True)
+def covered_by_the_ledger(ledger_watch: Any) -> Iterator[None]:
+    """Fail the test whose requests changed something without an entry."""
+    yield
+    if ledger_watch is not None and ledger_watch.faults:
+        faults, ledger_watch.faults = ledger_watch.faults, []
+        pytest.fail("The ledger does not cover:\n" + "\n".join(faults))
+
+
 LONGEST = ("tests/cli/test_journey.py", "tests/tenants/test_pooler.py", "tests/api/test_schemathesis.py")
 
 
@@ -53,7 +95,7 @@ def admin_url() -> str:
 
 
 @pytest.fixture(scope="session")
-def database_name(admin_url: str, django_db_blocker: Any) -> Iterator[str]:
+def database_name(admin_url: str, django_db_blocker: Any, ledger_watch: Any) -> Iterator[str]:
     """This file's database, created and dropped; Django's connections lead to it."""
     name, app, owner = databases.create(admin_url)
     os.environ |= {"DATABASE_URL": app, "DATABASE_OWNER_URL": owner}
@@ -66,8 +108,12 @@ def database_name(admin_url: str, django_db_blocker: Any) -> Iterator[str]:
         connections[alias].close()
     cache.clear()
     hosts.clear()  # keeps what it saw for a second
+    if ledger_watch is not None:
+        ledger_watch.begin(databases.as_superuser(admin_url, name))
     with django_db_blocker.unblock():
         yield name
+        if ledger_watch is not None:
+            ledger_watch.end()
         for connection in connections.all():
             connection.close()
     databases.drop(admin_url, name)

@@ -6,6 +6,7 @@ takes longer stays queued, and what can never be written goes to the log in full
 
 import atexit
 import contextlib
+import contextvars
 import logging
 import os
 import queue
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from django.db import connections
@@ -43,14 +45,18 @@ class Aside:
         self._queue: queue.Queue[tuple[Callable[[], Any] | None, Future[Any], bytes]] = queue.Queue(ROOM)
 
     def submit(self, work: Callable[[], Any], note: bytes = b"") -> "Future[Any]":
-        """Run `work` in the platform's scope on the other connection; `note` goes to the log when it fails."""
+        """Run `work` in the platform's scope on the other connection; `note` goes to the log when it fails.
+
+        What the caller's request or job carries (its id, its address) is carried along.
+        """
+        carried = contextvars.copy_context()
         future: Future[Any] = Future()
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
         try:
-            self._queue.put_nowait((work, future, note))
+            self._queue.put_nowait((partial(carried.run, self._attempt, work), future, note))
         except queue.Full as error:
             self._give_up(note, error)
             future.set_exception(error)
@@ -80,7 +86,7 @@ class Aside:
                 future.set_result(None)
                 continue
             try:
-                future.set_result(self._attempt(work))
+                future.set_result(work())
             except BaseException as error:  # noqa: BLE001 - the waiting caller gets whatever it was
                 self._give_up(note, error)
                 future.set_exception(error)
