@@ -1,5 +1,6 @@
 """What the pages of webhooks show: types of events to choose from, states in words and colours, the way to sign."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.events.audience import audiences
 from apps.events.models import DeliveryState, DisabledFor, EndpointState, WebhookDelivery, WebhookEndpoint
 from apps.events.registry import event_types
 from apps.events.webhooks import patterns
@@ -71,11 +73,11 @@ def subjects(chosen: set[str]) -> list[Subject]:
 
 
 def others(chosen: set[str]) -> list[Choice]:
-    """Return the types that are about the tenant itself."""
+    """Return the types that are about the tenant itself and that somebody in it may know of."""
     return [
         Choice(name, item.summary, name in chosen)
         for name, item in sorted(event_types.items())
-        if not name.startswith(HIDDEN)
+        if name in audiences and not name.startswith(HIDDEN)
     ]
 
 
@@ -117,3 +119,11 @@ def delivery_tag(row: WebhookDelivery) -> Tag:
 def delivery_line(row: WebhookDelivery) -> dict[str, Any]:
     """Return a delivery for a list."""
     return {"row": row, "tag": delivery_tag(row)}
+
+
+def readable(body: str) -> str:
+    """Return a body that is JSON with a line for each value, any other as it is."""
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        return body

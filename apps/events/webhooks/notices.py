@@ -69,9 +69,7 @@ def mail_disabled(_job: queue.JobHandle, endpoint_id: str, user_id: str, why: st
     with override(user.locale or None):
         host = endpoints.host_of(row)
         subject = _("The webhook to %(host)s is switched off") % {"host": host}
-        body = _("%(why)s\n\nNothing is sent to %(host)s any more. Look at it here:\n\n%(link)s") % {
-            "why": DisabledFor(why).label,
-            "host": host,
-            "link": links.link(current_tenant(), PAGE, str(row.id)),
-        }
+        lead = _("Nothing is sent to %(host)s any more. Look at it here:") % {"host": host}
+        link = links.link(current_tenant(), PAGE, str(row.id))
+        body = f"{DisabledFor(why).label}\n\n{lead}\n\n{link}"
         return {"sent": bool(send_mail(" ".join(subject.split()), body, None, [user.email]))}

@@ -81,6 +81,7 @@ def _form(request: HttpRequest, given: dict[str, Any], problem: Problem | None =
             (item.field.replace("options.", "option_"), labels.get(item.field, _("Signature")), item.message)
             for item in found
         ],
+        "header_error": next((item.message for item in found if item.field == "options.header"), ""),
         "origin": request.build_absolute_uri("/api/v1/hooks/in/"),
     }
     status = problem.status if problem else 200

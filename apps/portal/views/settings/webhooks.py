@@ -150,7 +150,9 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         "endpoint": endpoint,
         "host": endpoints.host_of(endpoint),
         "tag": hooks.delivery_tag(row),
-        "attempts": queries.attempts(row.id),
+        "attempts": [
+            {"call": call, "sent": hooks.readable(call.request_body)} for call in queries.attempts(row.id)
+        ],
         "waiting": waiting,
         "may_send": not waiting and (row.is_test or endpoint.state == EndpointState.ACTIVE),
         "live": waiting and row.attempts == 0,
