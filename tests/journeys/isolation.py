@@ -81,6 +81,7 @@ def make_side(slug: str, mark: str) -> Side:
             "job_id": _job(made.ref, actor, mark),
             "view_id": _view(actor, mark),
             "run_id": _import(actor, mark),
+            "alert_id": _alert(made.ref, mark),
             **_webhooks(actor, mark),
         }
     return side
@@ -91,6 +92,15 @@ def _job(ref: TenantRef, actor: Actor, mark: str) -> str:
 
     args = {"run_id": str(uuid.uuid4())}
     return str(queue.enqueue("objects.import_check", tenant=ref.id, args=args, title=f"{mark} job", by=actor))
+
+
+def _alert(ref: TenantRef, mark: str) -> str:
+    from apps.events.models import Alert
+
+    made = Alert.objects.create(
+        tenant_id=ref.id, kind="ledger.tampered", subject=mark, severity="critical", message=f"{mark} alert"
+    )
+    return str(made.pk)
 
 
 def _view(actor: Actor, mark: str) -> str:

@@ -1,17 +1,15 @@
-"""What is installed, what the plan allows, and the work that runs in the background."""
+"""What is installed, and what the plan allows."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from apps.core.scope import current_tenant
-from apps.events.jobs import queries as work
-from apps.events.jobs.states import JobState
 from apps.objects.catalog import catalog
 from apps.portal import modules as installed
 from apps.portal import show
 from apps.portal.navigation import icon_of
-from apps.portal.views.frame import actor_of, page
+from apps.portal.views.frame import page
 from apps.portal.views.settings.frame import access_of, base
 from apps.tenants import quotas
 
@@ -49,21 +47,3 @@ def plan(request: HttpRequest) -> HttpResponse:
     ]
     context = base(request, "plan") | {"used": used, "plan_name": quotas.plan_name()}
     return render(request, "portal/settings/plan.html", context)
-
-
-@require_GET
-@page
-def jobs(request: HttpRequest) -> HttpResponse:
-    """List the tenant's jobs; members without view of the ledger see their own."""
-    by, state = actor_of(request), request.GET.get("state", "")
-    found = work.jobs(
-        state=state if state in JobState.values else None, cursor=request.GET.get("cursor") or None
-    )
-    everybody = access_of(request).has_system("view_audit")
-    context = base(request, "jobs") | {
-        "jobs": [job for job in found.jobs if everybody or job.actor_id == by.id],
-        "next": found.next,
-        "states": JobState.choices,
-        "state": state,
-    }
-    return render(request, "portal/settings/jobs.html", context)
