@@ -28,8 +28,8 @@ class IntegrityDoor(Door):
 
     @describe("Does the ledger hold: what was found last, signed", answer=OBJECT, tag="ledger")
     def get(self, call: Call) -> HttpResponse:
-        with _scope(call):
-            _allow(call)
+        with ledger_scope(call):
+            allow_ledger(call)
             return answers.send(report.integrity())
 
     @describe(
@@ -39,15 +39,16 @@ class IntegrityDoor(Door):
         tag="ledger",
     )
     def post(self, call: Call) -> HttpResponse:
-        with _scope(call):
-            _allow(call)
+        with ledger_scope(call):
+            allow_ledger(call)
             found = verifying.verify(call.tenant, by=call.actor)
             if isinstance(found, UUID):
                 return answers.send({"job": str(found)}, status=202)
             return answers.send(report.integrity())
 
 
-def _scope(call: Call) -> AbstractContextManager[Any]:
+def ledger_scope(call: Call) -> AbstractContextManager[Any]:
+    """Return the scope of the ledger a call is about: its tenant's, or without one the platform's."""
     if call.tenant is not None:
         return tenant_scope(call.tenant)
     if call.actor.kind != "operator":
@@ -60,8 +61,9 @@ def _scope(call: Call) -> AbstractContextManager[Any]:
     return platform_scope("ledger: integrity over the API")
 
 
-def _allow(call: Call) -> None:
+def allow_ledger(call: Call) -> None:
+    """Refuse whoever may not view this ledger; in its scope."""
     if call.tenant is not None:
         access_for(call.actor).require_system("view_audit")
-    elif not (allowed := may_run_platform(call.actor)):
-        raise PermissionDenied(allowed.reason, code="FORBIDDEN")
+    elif not may_run_platform(call.actor):
+        raise PermissionDenied("Only a superuser of the platform may read its ledger.", code="FORBIDDEN")

@@ -51,10 +51,12 @@ def _time(seconds: float) -> str:
     if seconds < 1:
         return _("%(n)s ms") % {"n": formats.number_format(seconds * 1000, 0)}
     if seconds < 120:
-        return _("%(n)s s") % {"n": formats.number_format(seconds, 1)}
+        return _("%(n)s s") % {"n": formats.number_format(seconds, 1 if seconds < 10 else 0)}
     if seconds < 7200:
         return _("%(n)s min") % {"n": formats.number_format(seconds / 60, 0)}
-    return _("%(n)s h") % {"n": formats.number_format(seconds / 3600, 0)}
+    if seconds < 172_800:
+        return _("%(n)s h") % {"n": formats.number_format(seconds / 3600, 0)}
+    return _("%(n)s d") % {"n": formats.number_format(seconds / 86_400, 0)}
 
 
 def draw(points: Sequence[Point], span: Span, measure: str, labels: dict[str, Any]) -> Spark:

@@ -13,6 +13,9 @@ from django.urls import reverse
 from django.utils import translation
 
 from apps.core.scope import scope_of
+from apps.events.health import alerts
+from apps.events.health.alerts import Notice
+from apps.permissions.access import access_for
 from apps.portal import branding, preferences
 from apps.portal.marks import initials
 from apps.portal.models import Preference
@@ -83,6 +86,22 @@ class PortalContext:
         if self._identity is None or self._tenant is None or not self._tenant.serves:
             return None
         return preferences.of(self._identity.user_id)
+
+    @cached_property
+    def alerts(self) -> tuple[Notice, ...]:
+        """What is in the way of the tenant's people, for those who may view the ledger; empty for all others."""
+        if self._identity is None or self._tenant is None or not self._tenant.serves:
+            return ()
+        scope = scope_of()
+        if scope is None or scope.tenant is None or not (found := alerts.for_tenant()):
+            return ()
+        access = access_for(self._request.actor)  # type: ignore[attr-defined]
+        return found[:3] if access.has_system("view_audit") else ()
+
+    @property
+    def manages(self) -> bool:
+        """Whether the member runs the tenant: its owners and administrators."""
+        return self._identity is not None and self._identity.actor.role in alerts.MANAGERS
 
     @property
     def theme(self) -> str:

@@ -18,7 +18,17 @@ from apps.portal.views import (
     trash,
     versions,
 )
-from apps.portal.views.settings import brand, data, keys, ledger, members, permissions, sources, webhooks
+from apps.portal.views.settings import (
+    brand,
+    data,
+    keys,
+    ledger,
+    members,
+    permissions,
+    sources,
+    status,
+    webhooks,
+)
 from apps.portal.views.settings import jobs as job_list
 
 app_name = "portal"
@@ -91,6 +101,9 @@ urlpatterns = [
     path("settings/modules", data.modules, name="modules"),
     path("settings/ledger", ledger.browse, name="ledger"),
     path("settings/ledger/verify", ledger.verify, name="ledger-verify"),
+    path("settings/ledger/integrity", status.integrity, name="ledger-integrity"),
+    path("settings/status", status.overview, name="status"),
+    path("settings/alerts/<uuid:alert_id>/acknowledge", status.acknowledge, name="alert-acknowledge"),
     path("settings/jobs", job_list.jobs, name="jobs"),
     path("settings/dead-letters", letters.browse, name="letters"),
     path("settings/dead-letters/replay", letters.replay_many, name="letters-replay"),

@@ -11,6 +11,7 @@ PAGES = [
     "/", "/o/crm_lead", "/o/crm_account", "/o/crm_contact", "/o/crm_opportunity", "/o/crm_lead/new", "/o/crm_lead/trash",
     "/search?q=a", "/palette?q=an", "/settings/members", "/settings/permissions", "/settings/permissions/crm_sales",
     "/settings/permissions/new", "/settings/keys", "/settings/brand", "/settings/plan", "/settings/modules", "/settings/ledger",
+    "/settings/ledger/integrity", "/settings/status",
     "/settings/jobs", "/profile", "/profile/password", "/profile/sessions",
 ]  # fmt: skip
 

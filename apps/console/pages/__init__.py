@@ -26,6 +26,6 @@ PAGES = (
     Page("ledger/", "ledger", LedgerPage),
     Page("health/", "health", HealthPage),
     Page("alerts/<uuid:alert>/acknowledge/", "acknowledge_alert", AcknowledgeAlert),
-    Page("ledger/integrity/", "integrity", IntegrityPage),
+    Page("integrity/", "integrity", IntegrityPage),
     Page("settings/", "settings", SettingsPage),
 )

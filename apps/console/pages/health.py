@@ -1,5 +1,6 @@
 """The health page: what each check found last and over time, alerts, processes, and what was put right."""
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -82,7 +83,7 @@ class HealthPage(ConsolePage):
         everything = sees_everything(self.request)
         return super().get_context_data(
             overall=badge(report.worst),
-            checked_at=report.at,
+            checked=_ago(report.at),
             groups=_groups(report, span),
             spans=[{"key": s.key, "label": SPAN_LABELS[s.key], "now": s == span} for s in SPANS],
             alerts=_rows(self.request, history.open_alerts()),
@@ -170,9 +171,14 @@ def _check(
         "value": amount(value, check.measure),
         "ms": round(found.seconds * 1000, 1),
         "spark": draw(points, span, check.measure, LABELS) if points else None,
-        "since": since,
+        "measure": check.measure,
+        "since": _ago(since),
         "share": history.share_well(points) if points else None,
     }
+
+
+def _ago(moment: dt.datetime | None) -> str:
+    return amount((timezone.now() - moment).total_seconds(), "_seconds") if moment else ""
 
 
 def _process(row: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The integrity report of a ledger as a page: does it hold, since when is it known, and what vouches for it."""
 
+import datetime as dt
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -61,10 +62,17 @@ class IntegrityPage(LedgerBooks):
             "books": self.books(),
             "report": found,
             "verification": found["verifications"][0] if found["verifications"] else None,
+            "verifications": _dated(found["verifications"]),
             "state": Badge(*STATES[found["status"]]),
             "just_verified": bool(self.request.GET.get("verified")),
         }
         return super().get_context_data(**with_label, **kwargs)
+
+
+def _dated(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**row, "at": dt.datetime.fromisoformat(row["at"]), "by": row["by"].partition(":")[2]} for row in rows
+    ]
 
 
 def read(book: TenantRef | None) -> dict[str, Any]:

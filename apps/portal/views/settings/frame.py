@@ -24,6 +24,7 @@ def base(request: HttpRequest, current: str) -> dict[str, Any]:
         ("modules", "packages", _("Modules"), True),
         ("ledger", "book-2", _("Ledger"), access.has_system("view_audit")),
         ("jobs", "subtask", _("Jobs"), True),
+        ("status", "activity-heartbeat", _("Status"), True),
         ("letters", "mailbox-off", _("Dead letters"), handles_letters(request)),
     ]
     menu = [

@@ -2,14 +2,16 @@
 
 import datetime as dt
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.audit import queries, verdicts
+from apps.audit import queries
 from apps.core.scope import current_tenant
+from apps.events.health import verifying
 from apps.objects.catalog import catalog
 from apps.portal import sentences, targets
 from apps.portal.views.frame import actor_of, page
@@ -60,5 +62,7 @@ def _day(text: str, days: int = 0) -> dt.datetime | None:
 def verify(request: HttpRequest) -> HttpResponse:
     """Recompute the chain now and show the verdict above the entries."""
     access_of(request).require_system("view_audit")
-    verdict = verdicts.judge(current_tenant(), by=actor_of(request))
+    verdict = verifying.verify(current_tenant(), by=actor_of(request))
+    if isinstance(verdict, UUID):
+        return redirect("portal:job", verdict)
     return render(request, "portal/settings/ledger.html", _context(request, verdict=verdict))
