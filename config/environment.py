@@ -107,6 +107,17 @@ VARIABLES: tuple[Variable, ...] = (
         "LEDGER_CHECKPOINT_ENTRIES", "number", 10_000, "Entries after which a checkpoint is signed at once."
     ),
     Variable(
+        "SIEM_URL",
+        "text",
+        "",
+        "Where ledgers are copied to: `syslog+udp|tcp|tls://host:port`, `tcp|tls://host:port`, `file:///path`.",
+    ),
+    Variable("SIEM_FORMAT", "text", "json", "How an entry is written there: `json`, `cef` or `rfc5424`."),
+    Variable("SIEM_CA", "text", "", "File with the certificates that a `tls` receiver is trusted by."),
+    Variable(
+        "SIEM_PERSONAL", "flag", False, "Send names and addresses too; out there they cannot be erased."
+    ),
+    Variable(
         "LEDGER_ANCHORS",
         "list",
         ["file"],

@@ -20,3 +20,7 @@ class AuditConfig(AppConfig):
         chores.chores.register(
             "audit.erasures", chores.Chore("Destroy late keys of erased subjects", 3600, sweep)
         )
+        prune = import_module("apps.audit.privacy.retention").prune_all
+        chores.chores.register(
+            "audit.retention", chores.Chore("Remove what ledgers no longer keep", 86_400, prune)
+        )

@@ -11,6 +11,20 @@ BEGIN
 END $$;
 """
 
+# Retention removes a beginning: the owner's login says up to where, for one transaction. The application's login has
+# no right to delete, whatever it says.
+PRUNABLE = """
+CREATE OR REPLACE FUNCTION public.audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' AND TG_LEVEL = 'ROW'
+     AND OLD.seq <= coalesce(nullif(current_setting('audit.prune_until', true), ''), '0')::bigint THEN
+    RETURN OLD;
+  END IF;
+  RAISE EXCEPTION 'The ledger is append-only: % on %.% is refused.', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+    USING ERRCODE = 'insufficient_privilege';
+END $$;
+"""
+
 # Run in each schema that holds a ledger, with the search path set to it; running it again changes nothing.
 SEAL = """
 CREATE OR REPLACE TRIGGER audit_entry_rows BEFORE UPDATE OR DELETE ON audit_entry
