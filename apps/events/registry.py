@@ -31,12 +31,14 @@ class Subscriber:
     """A handler of events; `types` as in `EventType.name`, `*` takes all.
 
     `handle(event)` runs in the event's scope, in the transaction that marks the event as handled; it must be
-    short (long work is enqueued) and may be tried again as long as it raises.
+    short (long work is enqueued) and may be tried again as long as it raises. `when(event)`, asked in the same
+    scope, spares an event that concerns nobody the row that says it was handled.
     """
 
     name: str
     types: tuple[str, ...]
     handle: Callable[[Event], None]
+    when: Callable[[Event], bool] = lambda _event: True
 
     def wants(self, event_type: str) -> bool:
         """Return whether this subscriber handles that type."""
@@ -53,11 +55,13 @@ def register(*types: EventType) -> None:
         event_types.register(item.name, item)
 
 
-def subscribe(name: str, *types: str) -> Callable[[Callable[[Event], None]], Callable[[Event], None]]:
+def subscribe(
+    name: str, *types: str, when: Callable[[Event], bool] = lambda _event: True
+) -> Callable[[Callable[[Event], None]], Callable[[Event], None]]:
     """Register the decorated function as the handler `name` of these types."""
 
     def add(handle: Callable[[Event], None]) -> Callable[[Event], None]:
-        subscribers.register(name, Subscriber(name, types, handle))
+        subscribers.register(name, Subscriber(name, types, handle, when))
         return handle
 
     return add

@@ -45,11 +45,14 @@ def wanting(event_type: str) -> list[UUID]:
     return [item.id for item in active.get() if patterns.wanted(item.types, event_type)]
 
 
-@subscribe("webhooks", "*")
+def concerns_somebody(event: Event) -> bool:
+    """Return whether an endpoint of the event's tenant asked for its type."""
+    return event.tenant_id is not None and bool(wanting(event.type))
+
+
+@subscribe("webhooks", "*", when=concerns_somebody)
 def fan_out(event: Event) -> None:
     """Write the deliveries of an event and ask for their jobs, in the transaction that marks it as handled."""
-    if event.tenant_id is None:
-        return
     for endpoint_id in wanting(event.type):
         delivery_id = uuid7()
         row: list[Any] = [
