@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from apps.api import discovery, health, i18n, integrity, jobs, letters, search, security
+from apps.api import discovery, health, i18n, integrity, jobs, ledger, letters, search, security
 from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
 from apps.api.meta import doors as meta
@@ -76,6 +76,13 @@ urlpatterns = [
     path(f"{V1}/jobs/<str:job_id>/cancel", jobs.CancelJobDoor.as_view()),
     path(f"{V1}/jobs/<str:job_id>/retry", jobs.RetryJobDoor.as_view()),
     path(f"{V1}/ledger/integrity", integrity.IntegrityDoor.as_view()),
+    path(f"{V1}/ledger/keys", ledger.KeysDoor.as_view()),
+    path(f"{V1}/ledger/checkpoint", ledger.CheckpointDoor.as_view()),
+    path(f"{V1}/ledger/checkpoints", ledger.CheckpointsDoor.as_view()),
+    path(f"{V1}/ledger/proofs/inclusion", ledger.InclusionDoor.as_view()),
+    path(f"{V1}/ledger/proofs/consistency", ledger.ConsistencyDoor.as_view()),
+    path(f"{V1}/ledger/evidence", ledger.EvidenceDoor.as_view(), name="ledger-evidence"),
+    path(f"{V1}/ledger/anchor", ledger.AnchorDoor.as_view()),
     # The addresses of ObjectOS, for its clients: the same doors.
     *data_urls("api/data"),
     path("api/metadata/<str:name>", meta.MetadataAliasDoor.as_view()),

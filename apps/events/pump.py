@@ -2,6 +2,7 @@
 
 import threading
 
+from apps.audit.anchors.customer import Teller
 from apps.audit.anchors.push import Pusher
 from apps.audit.merkle.maker import Checkpointer
 from apps.audit.sequencer import Sequencer
@@ -20,6 +21,7 @@ def run(stop: threading.Event) -> None:
         "sequencer": Sequencer().run_forever,
         "checkpoints": Checkpointer().run_forever,
         "anchors": Pusher().run_forever,
+        "tenants' anchors": Teller().run_forever,
         "relay": Relay().run,
         "delivery": deliver_forever,
         "sweeper": sweep_forever,
