@@ -25,6 +25,11 @@ STEP = 5000
 HEAD = "SELECT seq, hash FROM public.audit_head WHERE tenant_id = %s"
 WAITING = "SELECT count(*) FROM public.audit_pending WHERE tenant_id IS NOT DISTINCT FROM %s"
 PRUNED = "SELECT pruned_seq, pruned_hash FROM public.audit_retention WHERE tenant_id = %s"
+REMOVALS = sql.SQL("""
+SELECT body FROM {entry} WHERE action = 'ledger.pruned'
+UNION ALL
+SELECT body FROM public.audit_pending WHERE action = 'ledger.pruned' AND tenant_id IS NOT DISTINCT FROM %s
+""")
 READ = sql.SQL("""
 SELECT seq, hash, prev, body, id, action, target, actor, at FROM {entry}
 WHERE seq > %s AND seq <= %s ORDER BY seq LIMIT {step}
@@ -60,7 +65,7 @@ def verify(tenant: TenantRef | None) -> Verdict:
         checked, bad = _walk(_stream(cursor, entry, seq), key, (pruned, bytes(last)), (seq, digest), proving)
         bad = bad or _outside(cursor, entry, key, seq)
         proven = proving.finish() if bad is None or bad.flaw == "missing tail" else Proven()
-        bad = _first(bad, proving.flaw)
+        bad = _first(bad, proving.flaw) or _unlawful(cursor, entry, tenant, (pruned, bytes(last)))
         cursor.execute(WAITING, [tenant.id if tenant else None])
         pending = (cursor.fetchone() or (0,))[0]
     return Verdict(
@@ -84,6 +89,21 @@ def _take_pruned(proving: Proving, key: UUID, pruned: int) -> None:
                 proving.add(leaf, b"")
     except tiles.TilesDamaged as error:
         proving.flaw = BadEntry(1, "tiles disagree", str(error))
+
+
+def _unlawful(
+    cursor: Any, entry: sql.Identifier, tenant: TenantRef | None, pruned: tuple[int, bytes]
+) -> BadEntry | None:
+    """Return a flaw when entries lack their content and none of those left says that retention removed them."""
+    if not pruned[0]:
+        return None
+    rows = cursor.execute(REMOVALS.format(entry=entry), [tenant.id if tenant else None]).fetchall()
+    for (body,) in rows:
+        details = orjson.loads(body).get("details", {})
+        if (details.get("until"), details.get("hash")) == (pruned[0], pruned[1].hex()):
+            return None
+    message = f"The entries 1 to {pruned[0]} have lost their content, and no entry of retention says so."
+    return BadEntry(1, "unlawful pruning", message)
 
 
 def _first(chain: BadEntry | None, proof: BadEntry | None) -> BadEntry | None:

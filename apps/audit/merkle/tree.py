@@ -45,7 +45,9 @@ def state(ledger: UUID) -> TreeState | None:
     """Return the state of a ledger's tree; None before its first checkpoint."""
     with fast.cursor() as cursor:
         row = cursor.execute(STATE, [ledger]).fetchone()
-    return TreeState(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4], orjson.loads(row[5])) if row else None
+    return (
+        TreeState(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4], orjson.loads(row[5])) if row else None
+    )
 
 
 def root_at(ledger: UUID, size: int) -> bytes:

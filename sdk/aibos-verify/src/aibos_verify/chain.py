@@ -2,7 +2,7 @@
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,7 @@ class Chain:
     count: int = 0
     last: int | None = None
     hash: bytes = GENESIS
+    removals: set[tuple[int, str]] = field(default_factory=set)
 
     def take(self, entry: dict[str, Any]) -> bytes | None:
         """Check one entry and return its body; None when it has none that can be read."""
@@ -39,7 +40,13 @@ class Chain:
         return body
 
     def finish(self, head: dict[str, Any], said: Checkpoint | None) -> None:
-        """The last entry of a whole ledger must be the one the head names, and not before what was signed."""
+        """The last entry of a whole ledger must be the one the head names, and not before what was signed.
+
+        What retention removed at the beginning must be owned up to by an entry that is still there.
+        """
+        if self.pruned[0] and (self.pruned[0], self.pruned[1].hex()) not in self.removals:
+            message = f"No entry says that retention removed the first {self.pruned[0]} entries."
+            self.report.add("unlawful-pruning", message, 1)
         last, end = self.last or self.pruned[0], int(head["seq"])
         signed = said.size if said else 0
         if last < max(end, signed):
@@ -91,6 +98,9 @@ class Chain:
         except (ValueError, KeyError, TypeError):
             self.report.add("altered-entry", f"The content of entry {seq} is not readable as an entry.", seq)
             return
+        if said["action"] == "ledger.pruned":
+            details = said.get("details") or {}
+            self.removals.add((details.get("until", 0), details.get("hash", "")))
         if owner != str(self.ledger):
             self.report.add("wrong-log", f"Entry {seq} belongs to the ledger {owner}.", seq)
         for name, value in columns.items():

@@ -18,6 +18,7 @@ CODES = {
     "bad-proof": "a proof does not lead to the signed root",
     "forged-history": "the ledger is not the one that was signed before",
     "rolled-back": "more entries were signed than the ledger holds now",
+    "unlawful-pruning": "entries lack their content, and no entry of retention says why",
     "anchor-set-back": "a place outside has lost or altered what it was told",
 }
 
