@@ -14,7 +14,7 @@ from apps.console.dashboard.ranges import RANGES, chosen
 from apps.console.pages import ledger as ledger_page
 from apps.core import health
 from apps.core.scope import platform_scope
-from apps.events.models import Job
+from apps.events.models import Job, WebhookEndpoint, WebhookSource
 from apps.identity.models import ApiKey, Invitation, Membership, Session, User
 from apps.tenants.models import Host, Plan, Tenant
 from tests.people import People
@@ -43,7 +43,9 @@ PAGES = (
     "search/?s=acme&extended=1",
     "tenants/tenant/?q=nothing-is-called-this",
 )
-MODELS = (Tenant, Host, Plan, User, Membership, Invitation, Session, ApiKey, Job)
+MODELS = (
+    Tenant, Host, Plan, User, Membership, Invitation, Session, ApiKey, Job, WebhookEndpoint, WebhookSource,
+)  # fmt: skip
 
 
 def policy(answer: Any) -> dict[str, str]:

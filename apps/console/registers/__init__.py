@@ -13,7 +13,8 @@ from apps.console.registers.jobs import JobRegister
 from apps.console.registers.people import PersonRegister
 from apps.console.registers.plans import PlanRegister
 from apps.console.registers.tenants import TenantRegister
-from apps.events.models import Job
+from apps.console.registers.webhooks import EndpointRegister, SourceRegister
+from apps.events.models import Job, WebhookEndpoint, WebhookSource
 from apps.identity.models import ApiKey, Invitation, Membership, Session, User
 from apps.tenants.models import Host, Plan, Tenant
 
@@ -27,6 +28,8 @@ REGISTERS = {
     Session: SessionRegister,
     ApiKey: ApiKeyRegister,
     Job: JobRegister,
+    WebhookEndpoint: EndpointRegister,
+    WebhookSource: SourceRegister,
 }
 
 

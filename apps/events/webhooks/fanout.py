@@ -53,6 +53,8 @@ def concerns_somebody(event: Event) -> bool:
 @subscribe("webhooks", "*", when=concerns_somebody)
 def fan_out(event: Event) -> None:
     """Write the deliveries of an event and ask for their jobs, in the transaction that marks it as handled."""
+    if event.tenant_id is None:
+        return
     for endpoint_id in wanting(event.type):
         delivery_id = uuid7()
         row: list[Any] = [
