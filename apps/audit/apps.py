@@ -13,6 +13,7 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("apps.audit.health")
+        import_module("apps.audit.siem.health")
         chores = import_module("apps.core.chores")
         verify = import_module("apps.audit.verdicts").judge_nightly
         chores.chores.register("audit.verify", chores.Chore("Verify every ledger", 86_400, verify))

@@ -6,6 +6,7 @@ from apps.audit.anchors.customer import Teller
 from apps.audit.anchors.push import Pusher
 from apps.audit.merkle.maker import Checkpointer
 from apps.audit.sequencer import Sequencer
+from apps.audit.siem import forward
 from apps.events.health.guard import Guard, Loop
 from apps.events.health.probe import probe_forever
 from apps.events.health.processes import PUMP, Heartbeat
@@ -21,6 +22,7 @@ def run(stop: threading.Event) -> None:
         "sequencer": Sequencer().run_forever,
         "checkpoints": Checkpointer().run_forever,
         "anchors": Pusher().run_forever,
+        "siem": forward.run_forever,
         "tenants' anchors": Teller().run_forever,
         "relay": Relay().run,
         "delivery": deliver_forever,
