@@ -5,7 +5,7 @@ RUNTIME = @$(PYTHON) apps/cli/bootstrap.py base
 DEV = @$(PYTHON) apps/cli/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check reset lint format bench lock docs manage shell migrate demo backup restore logs install install-dev clean-venv
+.PHONY: help run test chaos check reset lint format bench lock docs manage shell migrate demo backup restore logs install install-dev clean-venv
 
 help: ## Show these targets
 	@echo "AI-BOS: make TARGET"
@@ -16,6 +16,9 @@ run: ## Start everything and print where to go (Ctrl-C stops; PORT=8000)
 
 test: ## Run the tests with a database of their own (ARGS="tests/objects -x")
 	$(DEV) apps.cli.launch test $(ARGS)
+
+chaos: ## Kill workers, schedulers and the database for some minutes; all work must survive (ARGS=…)
+	$(DEV) apps.cli.launch chaos $(ARGS)
 
 check: ## Style, types, imports, migrations, production settings, declared = enforced
 	$(DEV) apps.cli.launch check

@@ -37,6 +37,8 @@ def main(words: list[str]) -> int:
     verbs.add_parser("check", help="all checks that need no server of their own")
     test = verbs.add_parser("test", help="run the tests with a database of their own")
     test.add_argument("words", nargs=argparse.REMAINDER, help="arguments of pytest")
+    chaos = verbs.add_parser("chaos", help="the tests that kill processes and the database, at full length")
+    chaos.add_argument("words", nargs=argparse.REMAINDER, help="arguments of pytest")
     manage = verbs.add_parser("manage", help="a Django command with the variables of the running product")
     manage.add_argument("words", nargs=argparse.REMAINDER)
     for verb, text in (
@@ -120,13 +122,14 @@ PROCESSES: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "sequencer": lambda _: plan.sequencer_command(),
     "front": lambda _: plan.front_command(options.read()),
 }
-HAND_ON = ("test", "manage", "lock")  # whose words are another program's
+HAND_ON = ("test", "chaos", "manage", "lock")  # whose words are another program's
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": lambda _: running.run(),
     "healthy": healthy,
     "reset": lambda _: resetting.reset(places()),
     "check": lambda _: checking.check(),
     "test": lambda chosen: testing.test(chosen.words),
+    "chaos": lambda chosen: testing.chaos(chosen.words),
     "manage": lambda chosen: managing.manage(chosen.words),
     "backup": lambda chosen: keeping.backup(chosen.file),
     "restore": lambda chosen: keeping.restore(chosen.file),

@@ -1,4 +1,4 @@
-"""`make test`: pytest beside a database server of its own, which forgets quickly and is never yours."""
+"""`make test` and `make chaos`: pytest beside a database server of its own, which forgets quickly and is never yours."""
 
 import os
 import signal
@@ -15,6 +15,7 @@ from apps.cli.launch.processes import MARK, sweep
 from apps.cli.launch.supervisor import Stopping, Supervisor
 
 MOST_AT_ONCE = 20
+CHAOS, CHAOS_TESTS = "AIBOS_CHAOS", "tests/chaos"
 MOST_PROCESSES = 6  # beyond that the one database server is what they wait for
 
 
@@ -31,6 +32,12 @@ def test(words: list[str]) -> int:
         except Stopping:
             process.send_signal(signal.SIGINT)
             return process.wait()
+
+
+def chaos(words: list[str]) -> int:
+    """Run the tests of kills at full length, one after the other, telling what was done; return pytest's exit code."""
+    os.environ[CHAOS] = "full"
+    return test(["-n", "0", "-s", CHAOS_TESTS, *words])
 
 
 def side_by_side() -> list[str]:
