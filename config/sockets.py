@@ -6,6 +6,10 @@ from apps.api.live import doors
 
 sockets: list[URLPattern] = [
     path("ws/jobs/<uuid:job_id>", doors.socket),  # type: ignore[arg-type]
+    path("ws/events", doors.event_socket),  # type: ignore[arg-type]
     re_path(r"", doors.closed_socket),  # type: ignore[arg-type]
 ]
-streams: list[URLPattern] = [path("events/jobs/<uuid:job_id>", doors.stream)]  # type: ignore[arg-type]
+streams: list[URLPattern] = [
+    path("events/jobs/<uuid:job_id>", doors.stream),  # type: ignore[arg-type]
+    path("api/v1/events/stream", doors.event_stream),  # type: ignore[arg-type]
+]

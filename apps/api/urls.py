@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from apps.api import discovery, health, i18n, integrity, jobs, ledger, letters, search, security
 from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
+from apps.api.live.signpost import EventStreamDoor
 from apps.api.meta import doors as meta
 from apps.api.meta.saving import ObjectItemDoor
 from apps.api.openapi import doors as openapi
@@ -63,6 +64,7 @@ urlpatterns = [
     path(f"{V1}/i18n/locales", i18n.LocalesDoor.as_view()),
     path(f"{V1}/i18n/labels/<str:name>/<str:locale>", i18n.LabelsDoor.as_view()),
     path(f"{V1}/i18n/translations/<str:locale>", i18n.TranslationsDoor.as_view()),
+    path(f"{V1}/events/stream", EventStreamDoor.as_view()),
     path(f"{V1}/jobs", jobs.JobsDoor.as_view()),
     path(f"{V1}/jobs/dead-letters", letters.LettersDoor.as_view()),
     path(f"{V1}/jobs/dead-letters/replay", letters.ReplayDoor.as_view()),

@@ -22,9 +22,8 @@ MOST = 500
 LAST = (1 << 74) - 1  # the random bits of a UUIDv7, all set
 EDGE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, clock_timestamp()"
 AFTER = SQL("""
-WITH edge AS (
-  SELECT pg_snapshot_xmin(pg_current_snapshot()) AS low, pg_snapshot_xmax(pg_current_snapshot()) AS high)
-SELECT edge.low::text, edge.high::text, clock_timestamp(), found.xid::text, found.id, found.body
+WITH edge AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS low)
+SELECT edge.low::text, clock_timestamp(), found.xid::text, found.id, found.body
 FROM edge LEFT JOIN LATERAL (
   SELECT o.xid, o.id, o.body FROM public.events_outbox o
   WHERE o.tenant_id = %s AND (o.xid, o.id) > (%s::text::xid8, %s) AND o.xid < edge.low
@@ -56,15 +55,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Page:
-    """Events after a place. `more` tells that the page is full; `foreign` that the place is of another cluster."""
+    """Events after a place, each with its own place. `more` tells that the page is full."""
 
     events: tuple[Event, ...]
     places: tuple[Place, ...]
     place: Place
     more: bool
-    foreign: bool
-    clock: int
-    platform_clock: int
 
 
 def settled(xmin: int, moment: dt.datetime) -> Place:
@@ -94,15 +90,13 @@ def after(
 ) -> Page:
     """Return at most `limit` settled events after `place`; `subject` names one thing, `prefix` begins its name.
 
-    In one round trip outside a scope. `places` are those after each event.
+    In one round trip outside a scope.
     """
     wanted = min(limit, MOST)
     params = [tenant.id, str(place.xid), place.id, subject, subject, prefix, prefix, wanted]
-    read = fast.read(tenant, AFTER, params)
-    low, high, moment = int(read.rows[0][0]), int(read.rows[0][1]), read.rows[0][2]
-    found = [row for row in read.rows if row[3] is not None]
-    places = tuple(Place(int(row[3]), row[4]) for row in found)
+    rows = fast.read(tenant, AFTER, params).rows
+    found = [row for row in rows if row[2] is not None]
+    places = tuple(Place(int(row[2]), row[3]) for row in found)
     more = len(found) == wanted
-    end = places[-1] if more else max(place, settled(low, moment))
-    events = tuple(Event.read(bytes(row[5])) for row in found)
-    return Page(events, places, end, more, place.xid >= high, read.clock, read.platform_clock)
+    end = places[-1] if more else max(place, settled(int(rows[0][0]), rows[0][1]))
+    return Page(tuple(Event.read(bytes(row[4])) for row in found), places, end, more)

@@ -130,6 +130,7 @@ CASES: dict[str, dict[str, Case]] = {
         for verb in ("pause", "resume", "rotate")
     },
     "api/v1/hooks/in/<name>": {"POST": case({}, 404)},
+    "api/v1/events/stream": {"GET": case(None, 421)},
     "api/v1/jobs": {"GET": OK},
     "api/v1/jobs/dead-letters": {"GET": OK},
     "api/v1/jobs/dead-letters/replay": {"POST": case({}, 409)},

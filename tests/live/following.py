@@ -47,10 +47,12 @@ def headers(host: str, *, cookie: str = "", origin: str | None = "same", **more:
 
 
 class Socket:
-    """One WebSocket to a job, through the application that the sockets' process serves."""
+    """One WebSocket to a job, or to events by their query, through the application that the process serves."""
 
-    def __init__(self, job: Any, sent: list[Any]) -> None:
-        scope = {"type": "websocket", "path": f"/ws/jobs/{job}", "scheme": "ws", "subprotocols": []}
+    def __init__(self, job: Any, sent: list[Any], *, events: str | None = None) -> None:
+        path = f"/ws/jobs/{job}" if events is None else "/ws/events"
+        scope = {"type": "websocket", "path": path, "scheme": "ws", "subprotocols": []}
+        scope["query_string"] = (events or "").encode()
         self._line = ApplicationCommunicator(application, PEERS | scope | {"headers": sent})
 
     async def open(self) -> bool:

@@ -1,27 +1,27 @@
-"""The two doors of live progress: a WebSocket and a stream of server-sent events.
+"""The doors of the sockets' process: jobs and events, each as a WebSocket and as a stream of server-sent events.
 
-Neither is one of Channels' consumers, because those end with their channel layer: here the layer only makes
+None is one of Channels' consumers, because those end with their channel layer: here the layer only makes
 news come sooner.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
-from hashlib import blake2b
-from typing import Any
+from typing import Protocol
+
+from django.http import HttpRequest
 
 from apps.api import answers
-from apps.api.live.follow import crowd, follow, glance
+from apps.api.live import wishes
+from apps.api.live.events import EventFeed
+from apps.api.live.follow import JobFeed, crowd
 from apps.api.live.look import request_of
+from apps.api.live.telling import Receive, Scope, Send, Socket, Stream, Teller
 from apps.core.errors import Problem
 
 logger = logging.getLogger("aibos.live")
 
-Message = MutableMapping[str, Any]
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 CODES = 4000  # a socket closes with this plus the status that the API would have answered
 ENDED, BROKEN, SPOKEN_TO = 1000, 1011, 1008
 STREAM_HEADERS = [
@@ -32,62 +32,58 @@ STREAM_HEADERS = [
 ]
 
 
-class _Socket:
-    """Tells through a WebSocket, one text message each."""
+class Feed(Protocol):
+    """What a caller follows."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-
-    async def tell(self, frame: bytes) -> None:
-        """Send a state."""
-        await self._send({"type": "websocket.send", "text": frame.decode()})
-
-    async def beat(self) -> None:
-        """Send a sign of life that keeps proxies from hanging up."""
-        await self._send({"type": "websocket.send", "text": '{"heartbeat":true}'})
+    async def begin(self) -> str: ...
+    def is_over(self) -> bool: ...
+    async def run(self, teller: Teller, gone: "asyncio.Task[bool]") -> None: ...
 
 
-class _Stream:
-    """Tells through an event stream; the id of an event is a digest of the state, so that none is told twice."""
-
-    def __init__(self, send: Send, known: str) -> None:
-        self._send, self._known = send, known
-
-    async def tell(self, frame: bytes) -> None:
-        """Send a state that the caller does not have."""
-        name = mark(frame)
-        if name != self._known:
-            self._known = name
-            await self._put(b"id: %s\ndata: %s\n\n" % (name.encode(), frame))
-
-    async def beat(self) -> None:
-        """Send a comment."""
-        await self._put(b": heartbeat\n\n")
-
-    async def _put(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-def mark(frame: bytes) -> str:
-    """Return the event id of a state."""
-    return blake2b(frame, digest_size=9).hexdigest()
+Make = Callable[[HttpRequest], Feed]
 
 
 async def socket(scope: Scope, receive: Receive, send: Send) -> None:
-    """`/ws/jobs/<uuid>`: messages of state; closes with 1000 at the job's end, else with 4000 + a status.
+    """`/ws/jobs/<uuid>`: messages of state; closes with 1000 at the job's end."""
+    job_id = scope["url_route"]["kwargs"]["job_id"]
+    await _socket(scope, receive, send, lambda request: JobFeed(request, job_id, marks=False))
+
+
+async def event_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """`/ws/events?types=&subject=&after=`: messages `{"event": …, "cursor": …}`, the first one `open` or `reload`."""
+    await _socket(scope, receive, send, lambda request: EventFeed(request, wishes.read(request)))
+
+
+async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+    """`/events/jobs/<uuid>`: events of state; ends with the job.
+
+    A caller whose `Last-Event-ID` is the job's last state gets 204, which ends an EventSource for good.
+    """
+    job_id = scope["url_route"]["kwargs"]["job_id"]
+    await _stream(scope, receive, send, lambda request: JobFeed(request, job_id, marks=True))
+
+
+async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
+    """`/api/v1/events/stream?types=&subject=&after=`: CloudEvents; `Last-Event-ID` goes on where it ended."""
+    await _stream(scope, receive, send, lambda request: EventFeed(request, wishes.read(request)))
+
+
+async def _socket(scope: Scope, receive: Receive, send: Send, make: Make) -> None:
+    """Serve a feed through a WebSocket; refusals close it with 4000 + a status.
 
     A cookie from another site is refused before the socket opens.
     """
     await receive()
-    request, job_id, opened = request_of(scope), scope["url_route"]["kwargs"]["job_id"], False
+    opened = False
     gone = asyncio.create_task(_silent(receive))
     code = ENDED
     try:
-        sight = await glance(request, job_id, first=True)
+        feed = make(request_of(scope))
+        caller = await feed.begin()
         await send({"type": "websocket.accept"})
         opened = True
-        with crowd.place(sight.caller):
-            await follow(request, job_id, _Socket(send), sight, gone)
+        with crowd.place(caller):
+            await feed.run(Socket(send), gone)
     except Problem as problem:
         code = CODES + problem.status
         if not opened and problem.code != "ORIGIN_REFUSED":
@@ -114,32 +110,27 @@ async def _silent(receive: Receive) -> bool:
     return (await receive())["type"] == "websocket.receive"
 
 
-async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-    """`/events/jobs/<uuid>`: events of state; ends with the job.
-
-    A caller whose `Last-Event-ID` is the job's last state gets 204, which ends an EventSource for good.
-    """
-    request, job_id, started = request_of(scope), scope["url_route"]["kwargs"]["job_id"], False
+async def _stream(scope: Scope, receive: Receive, send: Send, make: Make) -> None:
+    """Serve a feed as server-sent events; a refusal on the way is an event `refused`, and the end."""
+    started = False
     gone = asyncio.create_task(_left(receive))
     try:
         if scope["method"] != "GET":
             raise Problem("METHOD_NOT_ALLOWED", "Only GET.", status=405, headers={"Allow": "GET"})
-        sight = await glance(request, job_id, first=True)
-        known = request.META.get("HTTP_LAST_EVENT_ID", "")
-        status = 204 if sight.job.ended and known == mark(sight.frame) else 200
-        with crowd.place(sight.caller):
+        feed = make(request_of(scope))
+        caller = await feed.begin()
+        status = 204 if feed.is_over() else 200
+        with crowd.place(caller):
             await send({"type": "http.response.start", "status": status, "headers": STREAM_HEADERS})
             started = True
             if status == 200:
-                await follow(request, job_id, _Stream(send, known), sight, gone)
+                await feed.run(Stream(send), gone)
     except Problem as problem:
         if not started:
             await _answer(send, problem)
             return
-        body = b"event: refused\ndata: %s\n\n" % answers.encode(
-            {"code": problem.code, "status": problem.status}
-        )
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+        body = answers.encode({"code": problem.code, "status": problem.status})
+        await Stream(send).put(body, name="refused")
     finally:
         left = gone.done()
         await _stop(gone)

@@ -4,9 +4,10 @@ What a door of the API does before it answers happens here for every look: the t
 credential, the tenant's state, the job in the tenant's scope, and whether the caller may know of it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -28,6 +29,7 @@ from apps.events.types import JobView
 from apps.identity.resolve import Identity, identify
 from apps.tenants.middleware import TenantMiddleware
 
+T = TypeVar("T")
 SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -64,24 +66,38 @@ def look(request: HttpRequest, job_id: UUID, *, first: bool) -> Sight:
 
     The first look is counted against the limits of address, caller and tenant.
     """
+    return told(request, lambda: _look(request, job_id, first=first))
+
+
+def told(request: HttpRequest, work: Callable[[], T]) -> T:
+    """Return `work()` with the request's id and address at hand; a request that cannot be read is a `Problem`."""
     with context.carrying(
         request_id=request.request_id,  # type: ignore[attr-defined]
         ip=client_ip(request),
     ):
         try:
-            return _look(request, job_id, first=first)
+            return work()
         except SuspiciousOperation as error:
             raise Problem("INVALID_REQUEST", f"The request cannot be read: {error}", status=400) from None
 
 
 def _look(request: HttpRequest, job_id: UUID, *, first: bool) -> Sight:
+    call, identity = arrive(request, first=first)
+    return Sight(_job(call, identity, job_id), name_of(call, identity))
+
+
+def arrive(request: HttpRequest, *, first: bool) -> tuple[Call, Identity]:
+    """Return the call and who makes it, asked anew; `first` counts it against the limits and judges its origin.
+
+    Raises `Problem` as a door of the API would.
+    """
     call = Call(request)
     if first:
         limits.check_address(call)
     _find_host(request)
     identity = identify(request)
     if identity is None:
-        raise Unauthenticated("Authentication is required to follow a job.")
+        raise Unauthenticated("Authentication is required to follow.")
     if first and identity.from_cookie:
         check_origin(request)
     if identity.actor.scopes is not None and not identity.actor.scopes:
@@ -91,7 +107,7 @@ def _look(request: HttpRequest, job_id: UUID, *, first: bool) -> Sight:
     if first:
         limits.check_caller(call)
         limits.check_tenant(call)
-    return Sight(_job(call, identity, job_id), _name(call, identity))
+    return call, identity
 
 
 def _job(call: Call, identity: Identity, job_id: UUID) -> JobView:
@@ -115,7 +131,8 @@ def _job(call: Call, identity: Identity, job_id: UUID) -> JobView:
     return job
 
 
-def _name(call: Call, identity: Identity) -> str:
+def name_of(call: Call, identity: Identity) -> str:
+    """Return the caller as limits count callers."""
     home = call.tenant.id if call.tenant else "platform"
     return f"{home}:{identity.actor.kind}:{identity.actor.id}"
 
