@@ -15,7 +15,8 @@ from apps.core.canonical import plain
 from apps.core.errors import Conflict, FieldError, Invalid, NotFound
 from apps.core.ids import uuid7
 from apps.core.scope import current_tenant
-from apps.events.models import DeliveryState, EndpointState, WebhookDelivery
+from apps.events.jobs.states import ENDED
+from apps.events.models import DeliveryState, EndpointState, Job, WebhookDelivery
 from apps.events.registry import EventType, register
 from apps.events.webhooks import endpoints, rights
 from apps.events.webhooks.delivering import TEST, ask
@@ -82,7 +83,7 @@ def redeliver(*, delivery_id: UUID, by: Actor) -> None:
     row = rows.filter(pk=delivery_id).first()
     if row is None:
         raise NotFound(_("There is no such delivery."), code="RESOURCE_NOT_FOUND")
-    if row.state == DeliveryState.WAITING:
+    if row.state == DeliveryState.WAITING and _has_job(row):
         raise Conflict(_("The delivery is on its way already."), code="INVALID_STATE")
     endpoint = endpoints.locked(row.endpoint_id)
     if endpoint.state != EndpointState.ACTIVE and not row.is_test:
@@ -132,6 +133,10 @@ def send_missed_job(job: queue.JobHandle, endpoint_id: str, since: str) -> dict[
         title = _("Send missed events, next portion")
         queue.enqueue(AGAIN, tenant=job.tenant_id, args=args, title=title, by=job.by, delay=PORTION * PACE)
     return {"sent_again": len(found)}
+
+
+def _has_job(row: WebhookDelivery) -> bool:
+    return Job.objects.filter(pk__in=[row.job_id]).exclude(state__in=ENDED).exists()
 
 
 def _again(row: WebhookDelivery, delay: float) -> None:

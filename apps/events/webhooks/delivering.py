@@ -89,8 +89,9 @@ def deliver(job: queue.JobHandle, delivery_id: str) -> dict[str, Any]:
     """Send one delivery once; raises Later while there are attempts left."""
     tenant = _tenant(job)
     last = job.attempt >= MOST_ATTEMPTS
+    stopped = job.cancelled()
     with tenant_scope(tenant):
-        parcel = _prepare(UUID(delivery_id), first=job.attempt == 1)
+        parcel = _prepare(UUID(delivery_id), first=job.attempt == 1, stopped=stopped)
     if isinstance(parcel, str):
         return {"outcome": parcel}
     job.log(f"POST {parcel.url}")
@@ -141,14 +142,14 @@ def _tenant(job: queue.JobHandle) -> TenantRef:
     return found
 
 
-def _prepare(delivery_id: UUID, *, first: bool) -> Parcel | str:
-    """Return what to send, or the reason why nothing is; runs in the tenant's scope."""
+def _prepare(delivery_id: UUID, *, first: bool, stopped: bool) -> Parcel | str:
+    """Return what to send, or what became of it instead; runs in the tenant's scope."""
     row = WebhookDelivery.objects.select_for_update().filter(pk=delivery_id).first()
     endpoint = WebhookEndpoint.objects.filter(pk=row.endpoint_id).first() if row else None
     if row is None or endpoint is None or row.state == DeliveryState.DELIVERED:
         return "delivered" if row and endpoint else "gone"
-    if endpoint.state != EndpointState.ACTIVE and not row.is_test:
-        return _skip(row, f"The webhook is {EndpointState(endpoint.state).value}.")
+    if stopped or (endpoint.state != EndpointState.ACTIVE and not row.is_test):
+        return _skip(row, "Somebody stopped it." if stopped else f"The webhook is {endpoint.state}.")
     owner = rights.owner_of(endpoint)
     if owner is None or not rights.may_manage(owner):
         if endpoint.state == EndpointState.ACTIVE:
@@ -209,6 +210,9 @@ def _settle(parcel: Parcel, outcome: Outcome, wait: float | None) -> bool:
         return True
     row.attempts += 1
     _note(row, parcel, outcome)
+    if row.state == DeliveryState.DELIVERED:  # by another worker, while this one was taken for dead
+        row.save(update_fields=["attempts"])
+        return True
     gone = outcome.status == HTTPStatus.GONE
     off = False if parcel.is_test else _mark(parcel.endpoint_id, outcome, gone=gone)
     over = outcome.good or off or gone or parcel.is_test

@@ -1,4 +1,4 @@
-"""The end of what webhooks leave behind: logs after thirty days, known messages after ninety."""
+"""The end of what webhooks leave behind: logs after thirty days, known messages after ninety, stopped deliveries."""
 
 import datetime as dt
 from typing import Any
@@ -36,6 +36,22 @@ OLD = (
     ),
 )
 
+# A job that people stopped, or whose last worker was lost, tells its delivery nothing by itself.
+ORPHANS = """
+UPDATE public.webhooks_delivery d
+SET state = CASE j.state WHEN 'failed' THEN 'failed' ELSE 'skipped' END, ended_at = clock_timestamp(),
+    next_at = NULL, reason = CASE j.state WHEN 'failed' THEN j.error ELSE 'Somebody stopped it.' END
+FROM public.events_job j
+WHERE j.id = d.job_id AND d.state = 'waiting' AND j.state IN ('failed', 'cancelled', 'discarded')
+"""
+
+
+def reconcile() -> int:
+    """End the deliveries whose job ended without them, of all tenants; return how many."""
+    with platform_scope("webhooks: deliveries without a job"), connections["default"].cursor() as cursor:
+        cursor.execute(ORPHANS)
+        return int(cursor.rowcount)
+
 
 def forget() -> int:
     """Delete a portion of what is old, of all tenants; return how many rows."""
@@ -48,4 +64,5 @@ def forget() -> int:
     return count
 
 
+chores.register("webhooks.reconcile", Chore("End deliveries whose job was stopped", 60, reconcile))
 chores.register("webhooks.forget", Chore("Remove old logs of webhooks", 600, forget))
