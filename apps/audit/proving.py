@@ -57,6 +57,8 @@ class Proving:
     _frontier: Frontier = field(default_factory=Frontier)
     _fresh: list[bytes] = field(default_factory=list)
     _good: int = 0
+    _count: int = 0
+    _stop: int = 0
 
     def __post_init__(self) -> None:
         state = tree.state(self.ledger)
@@ -74,6 +76,7 @@ class Proving:
         claims += [iter(self._anchored(anchor)) for anchor in asked]
         self._claims = heapq.merge(*claims)
         self._next = next(self._claims, None)
+        self._aim()
 
     def take(self, body: bytes, link: bytes) -> None:
         """Add the next entry, whose hash in the chain is `link`."""
@@ -81,17 +84,31 @@ class Proving:
 
     def add(self, leaf: bytes, link: bytes) -> None:
         """Add the leaf of the next entry; an empty `link` is one that cannot be known any more."""
-        self._frontier.append(leaf)
         self._fresh.append(leaf)
-        if len(self._fresh) >= CHUNK:
-            self._compare_leaves()
-        while self._next and self._next.size == self._frontier.size and not self.flaw:
+        self._count += 1
+        if self._count == self._stop:
+            self._reach(link)
+
+    def _reach(self, link: bytes) -> None:
+        """Work off what was added: the leaves, then the claims about exactly this size."""
+        self._work_off()
+        while self._next and self._next.size == self._count and not self.flaw:
             self._compare_root(self._next, link)
             self._next = next(self._claims, None)
+        self._aim()
+
+    def _aim(self) -> None:
+        """Say at which size there is something to do again."""
+        claim = self._next.size if self._next and self._next.size > self._count else self._count + CHUNK
+        self._stop = min(claim, self._count + CHUNK)
+
+    def _work_off(self) -> None:
+        self._frontier.extend(self._fresh)
+        self._compare_leaves()
 
     def finish(self) -> Proven:
         """Compare what is left and return what was proven; `flaw` holds the first thing that did not."""
-        self._compare_leaves()
+        self._work_off()
         while self._next and not self.flaw:
             self._claim(self._next)
             self._next = next(self._claims, None)
@@ -169,7 +186,6 @@ class Proving:
         if root == claim.root and (not link or not claim.link or claim.link == link):
             self._good = claim.size
             return
-        self._compare_leaves()
         if not self.flaw:
             first = self._good + 1
             message = (

@@ -68,6 +68,19 @@ def test_three_ways_to_a_root_agree(size: int) -> None:
     assert Frontier(size, joined).root() == fold(leaves)
 
 
+def test_a_tree_grown_in_any_portions_is_the_same() -> None:
+    chance = random.Random(9162)
+    leaves = [leaf_hash(b"%d" % number) for number in range(3000)]
+    for _ in range(30):
+        frontier, at = Frontier(), 0
+        while at < len(leaves):
+            portion = leaves[at : at + chance.choice([1, 3, 255, 256, 257, 700, 1024])]
+            frontier.extend(portion)
+            at += len(portion)
+            assert frontier.root() == fold(leaves[:at])
+        assert frontier.size == len(leaves)
+
+
 def test_an_independent_library_agrees_on_random_trees() -> None:
     """Differential: roots and proofs of pymerkle and ours are the same, and each refuses what the other refuses."""
     chance = random.Random(6962)
