@@ -44,6 +44,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Running"),
             "items": [
                 _item(_("Jobs"), "work_history", "events_job_changelist"),
+                _item(_("Dead letters"), "unsubscribe", "dead_letters"),
+                _item(_("Schedules"), "calendar_clock", "events_schedule_changelist"),
                 _item(_("Webhooks"), "webhook", "events_webhookendpoint_changelist"),
                 _item(_("Incoming webhooks"), "move_to_inbox", "events_webhooksource_changelist"),
                 _item(_("Ledger"), "menu_book", "ledger"),

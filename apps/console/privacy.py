@@ -8,6 +8,7 @@ record are open, so that a new one starts closed.
 from uuid import UUID
 
 from apps.audit.types import LedgerEntry
+from apps.events.jobs.letters import is_sealed
 
 OPEN_TARGETS = frozenset(
     {
@@ -20,6 +21,7 @@ OPEN_TARGETS = frozenset(
         "object",
         "permission_set",
         "plan",
+        "schedule",
         "session",
         "tenant",
         "user",
@@ -41,3 +43,8 @@ def entry_is_open(entry: LedgerEntry) -> bool:
 def job_is_open(name: str, tenant_id: UUID | None) -> bool:
     """Whether operators see what a job logs, returns and stumbles over."""
     return tenant_id is None or name.startswith(OPEN_TASKS)
+
+
+def args_are_open(name: str, tenant_id: UUID | None) -> bool:
+    """Whether operators read and edit the arguments of a job: those of an open task that nobody has sealed."""
+    return job_is_open(name, tenant_id) and not is_sealed(name)

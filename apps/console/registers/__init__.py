@@ -12,9 +12,10 @@ from apps.console.registers.hosts import HostRegister
 from apps.console.registers.jobs import JobRegister
 from apps.console.registers.people import PersonRegister
 from apps.console.registers.plans import PlanRegister
+from apps.console.registers.schedules import ScheduleRegister
 from apps.console.registers.tenants import TenantRegister
 from apps.console.registers.webhooks import EndpointRegister, SourceRegister
-from apps.events.models import Job, WebhookEndpoint, WebhookSource
+from apps.events.models import Job, Schedule, WebhookEndpoint, WebhookSource
 from apps.identity.models import ApiKey, Invitation, Membership, Session, User
 from apps.tenants.models import Host, Plan, Tenant
 
@@ -28,6 +29,7 @@ REGISTERS = {
     Session: SessionRegister,
     ApiKey: ApiKeyRegister,
     Job: JobRegister,
+    Schedule: ScheduleRegister,
     WebhookEndpoint: EndpointRegister,
     WebhookSource: SourceRegister,
 }

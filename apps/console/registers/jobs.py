@@ -1,5 +1,7 @@
 """Jobs: what is being done in the background, and what became of it."""
 
+import datetime as dt
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +13,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from apps.console.doings.jobs import CancelJob, RetryJob
+from apps.console.doings.jobs import (
+    CancelJob,
+    DiscardJob,
+    EditAndRetry,
+    QuarantineJob,
+    RetryJob,
+    StopReplay,
+)
 from apps.console.operator import jobs_of, tenants_of
 from apps.console.pages.ledger import PLATFORM
-from apps.console.panels import Badge, Fact, Link, Panel
-from apps.console.privacy import job_is_open
+from apps.console.panels import Badge, Fact, Link, Panel, Table
+from apps.console.privacy import args_are_open, job_is_open
 from apps.console.registers.register import Register
 from apps.console.registers.states import in_list, job_badge
-from apps.events.jobs.states import ENDED
+from apps.events.jobs.states import ENDED, JobState
 from apps.events.models import Job
 from apps.tenants.models import Tenant
 
@@ -50,13 +59,12 @@ class JobRegister(Register):
     list_filter = ("state", JobTenantFilter, "name")
     search_fields = ("title", "name")
     ordering = ("-id",)
-    deeds = (RetryJob(), CancelJob())
+    deeds = (RetryJob(), EditAndRetry(), QuarantineJob(), DiscardJob(), StopReplay(), CancelJob())
     record_template = "console/job.html"
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup in {"created_at__gte", "created_at__lt"} or super().lookup_allowed(
-            lookup, value, request
-        )
+        known = {"created_at__gte", "created_at__lt", "state__in", "schedule_id"}
+        return lookup in known or super().lookup_allowed(lookup, value, request)
 
     def narrowed(self, rows: QuerySet, request: HttpRequest) -> QuerySet:
         return rows.filter(pk__in=jobs_of(request).values("pk"))
@@ -102,6 +110,7 @@ class JobRegister(Register):
             "over": over,
             "state_url": "" if over else url,
             "ends": ends(row),
+            "args": _args(row),
         }
 
     def panels(self, request: HttpRequest, row: Job) -> Sequence[Panel]:
@@ -114,6 +123,8 @@ class JobRegister(Register):
             Fact(_("tenant"), place),
             Fact(_("asked for by"), self.who(row)),
             Fact(_("attempt"), self.attempt_shown(row)),
+            Fact(_("due"), row.run_at if row.state == JobState.QUEUED else None),
+            Fact(_("schedule"), _schedule(row)),
             Fact(_("asked for"), row.created_at),
             Fact(_("started"), row.started_at),
             Fact(_("finished"), row.finished_at),
@@ -124,7 +135,70 @@ class JobRegister(Register):
         panels = [Panel(_("Job"), facts=facts)]
         if result:
             panels.append(Panel(_("Result"), facts=result))
+        if row.acts:
+            panels.append(Panel(_("What was done to it"), table=_acts(row)))
+        if row.attempts:
+            panels.append(Panel(_("Attempts"), table=_attempts(row), wide=True))
         return panels
+
+
+def _attempts(row: Job) -> Table:
+    """The history of attempts, the last first; causes of a tenant's own jobs stay with the tenant."""
+    shown = job_is_open(row.name, row.tenant_id)
+    rows = [
+        (
+            _moment(item.get("started")),
+            _moment(item.get("ended")),
+            job_badge(item["state"]) if item.get("state") in JobState.values else "",
+            item.get("cause", "") if shown else "",
+            item.get("worker", ""),
+        )
+        for item in reversed(row.attempts)
+    ]
+    return Table(
+        [_("begun"), _("ended"), _("became"), _("cause"), _("worker")], rows, _("Nobody has tried it.")
+    )
+
+
+def _acts(row: Job) -> Table:
+    """What people did to the job, the last first."""
+    words = {
+        "retried": _("Tried again"),
+        "edited": _("Edited and tried again"),
+        "quarantined": _("Put in quarantine"),
+        "discarded": _("Given up"),
+        "put back": _("Put back: the replay was stopped"),
+    }
+    rows = [
+        (
+            _moment(item.get("at")),
+            item.get("by", {}).get("label", ""),
+            words.get(item["act"], item["act"]),
+            item.get("reason", ""),
+        )
+        for item in reversed(row.acts)
+    ]
+    return Table([_("when"), _("who"), _("what"), _("reason")], rows, _("Nobody has touched it."))
+
+
+def _args(row: Job) -> str:
+    """The arguments as text; empty when they are not for operators."""
+    if not args_are_open(row.name, row.tenant_id):
+        return ""
+    before = [item["args"] for item in row.acts if "args" in item]
+    told = {"now": row.args, "before": before} if before else row.args
+    return json.dumps(told, ensure_ascii=False, indent=2)
+
+
+def _schedule(row: Job) -> Link | None:
+    """The schedule that asked for the job."""
+    if row.schedule_id is None:
+        return None
+    return Link(_("Look"), reverse("console:events_schedule_change", args=[row.schedule_id]))
+
+
+def _moment(text: Any) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if isinstance(text, str) else None
 
 
 def percent(row: Job) -> int | None:
