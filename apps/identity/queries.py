@@ -44,6 +44,11 @@ def people(ids: list[UUID]) -> dict[UUID, User]:
     return {row.user_id: row.user for row in members().filter(user__in=ids)}
 
 
+def names_of(ids: list[UUID]) -> dict[UUID, str]:
+    """Return the names of people by user id, members or not; for those whom the tenant's ledger names anyway."""
+    return {user.pk: str(user) for user in User.objects.filter(pk__in=ids)}
+
+
 def open_invitations() -> QuerySet[Invitation]:
     """Return the current tenant's invitations that still wait for an answer, newest first."""
     rows = Invitation.objects.select_related("invited_by").filter(tenant=current_tenant().id)

@@ -30,6 +30,7 @@ SYSTEM_PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "manage_api_keys": "See and revoke the API keys of other members.",
         "manage_webhooks": "Send events to addresses outside and take messages in.",
         "view_audit": "Read the ledger of the tenant.",
+        "manage_privacy": "Erase personal data, place legal holds, and say how long the ledger keeps entries.",
         "import_data": "Load records from files.",
     }
 )

@@ -25,6 +25,7 @@ AREAS: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
         "keys": ("manage_api_keys", frozenset({"write", "*"})),
         "webhooks": ("manage_webhooks", frozenset({"write", "*"})),
         "audit": ("view_audit", frozenset({"read", "write", "*"})),
+        "privacy": ("manage_privacy", frozenset({"write", "*"})),
         "import": ("import_data", frozenset({"write", "*"})),
     }
 )

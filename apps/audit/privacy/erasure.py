@@ -79,12 +79,9 @@ def erase_everywhere(subject: str, *, by: Actor, reason: str, ledgers: Sequence[
     return made
 
 
-def readmit(subject: str) -> None:
-    """Let a person who comes back have a key again; what was erased stays so."""
-    if subject.startswith(PERSON):
-        gone, _rows = Erasure.objects.filter(tenant_id=here(), subject=subject).delete()
-        if gone:
-            bump(here() if here() != NIL else None)
+def readmit(user_id: UUID, *, tenant: UUID) -> None:
+    """Let a person who joins a tenant again have a key there; what was erased stays so."""
+    Erasure.objects.filter(tenant_id=tenant, subject=f"{PERSON}{user_id}").delete()
 
 
 def recent(limit: int = 100) -> list[Erasure]:

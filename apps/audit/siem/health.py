@@ -27,10 +27,10 @@ def siem() -> Finding:
         return Finding("failed", str(error))
     with platform_scope("health: siem"), connections["default"].cursor() as cursor:
         cursor.execute(STANDING, [target.name if target else ""])
-        behind, error = cursor.fetchone() or (0, "")
+        behind, cause = cursor.fetchone() or (0, "")
     figures = {"siem_behind_entries": int(behind)}
-    if error:
-        return Finding("degraded", f"{behind} entries wait: {error}", figures)
+    if cause:
+        return Finding("degraded", f"{behind} entries wait: {cause}", figures)
     if behind > BEHIND_MANY:
         return Finding("degraded", f"{behind} entries wait to be copied.", figures)
     return Finding("ok", f"{behind} entries wait to be copied.", figures)

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.audit import ledger
+from apps.audit.privacy import erasure
 from apps.core.actor import Actor
 from apps.core.clock import bump
 from apps.core.errors import Conflict, FieldError, Invalid, NotFound
@@ -51,6 +52,7 @@ def join(*, user: User, role: str, by: Actor, tenant: TenantRef) -> Membership:
             membership = Membership.objects.create(tenant_id=tenant.id, user=user, role=role)
     except IntegrityError as error:
         raise Conflict(_("This person is a member already."), code="ALREADY_MEMBER") from error
+    erasure.readmit(user.id, tenant=tenant.id)
     ledger.record("member.joined", by=by, target=f"user:{user.id}", after={"role": str(role)})
     bump(tenant.id)
     return membership
