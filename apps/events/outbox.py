@@ -14,6 +14,7 @@ from apps.core.db import fast
 from apps.core.ids import uuid7
 from apps.core.scope import TenantRef, current_scope
 from apps.events.registry import type_of
+from apps.events.wake import ring_on_commit
 
 HERE: Any = object()
 # The event whose handling writes further events; set by the relay.
@@ -36,6 +37,7 @@ def emit(
     """
     params = _params(type, subject, data, by, tenant)
     fast.write(INSERT, params)
+    ring_on_commit()
     event_id: UUID = params[0]
     return event_id
 
@@ -49,7 +51,9 @@ def statement(
     tenant: TenantRef | UUID | None = HERE,
 ) -> tuple[Composed, list[Any]]:
     """Return the same INSERT for `WITH event AS (<statement>)` in a larger one, with its five parameters."""
-    return Composed([SQL(INSERT)]), _params(type, subject, data, by, tenant)
+    params = _params(type, subject, data, by, tenant)
+    ring_on_commit()
+    return Composed([SQL(INSERT)]), params
 
 
 def _params(

@@ -21,7 +21,8 @@ from apps.core.scope import TenantRef, current_scope, platform_scope, tenant_sco
 from apps.events import outbox, registry
 from apps.events.models import OutboxEvent
 from apps.events.registry import EventType
-from apps.events.relay import Relay
+from apps.events.delivery import GROUP, Delivery
+from apps.events.reader import Reader, lag
 from apps.events.types import Event
 from apps.tenants import lifecycle
 from apps.tenants.models import Tenant
@@ -64,13 +65,12 @@ def emit(tenant: TenantRef, number: int = 1, subject: str = "lead:1") -> UUID:
 
 
 def deliver(seconds: float = 60.0) -> int:
-    """Relay until the outbox is empty."""
-    end, relay, done = time.monotonic() + seconds, Relay(), 0
+    """Deliver until the handlers have read the whole log."""
+    end, reader, done = time.monotonic() + seconds, Reader(GROUP, Delivery(), bus="postgresql"), 0
     while time.monotonic() < end:
-        done += relay.run_once()
-        with platform_scope("test"):
-            if not OutboxEvent.objects.exists():
-                return done
+        done += reader.drain()
+        if not lag(GROUP, bus="postgresql").events:
+            return done
         time.sleep(0.01)
     raise AssertionError("Events still wait.")
 
@@ -283,7 +283,7 @@ def test_no_event_of_a_slow_transaction_is_passed_over(fresh_tenant: TenantRef, 
     writers = [threading.Thread(target=crowd, args=(fresh_tenant, committed, seed, end)) for seed in range(8)]
     for thread in writers:
         thread.start()
-    relay, last = Relay(), UUID(int=0)
+    relay, last = Reader(GROUP, Delivery(), bus="postgresql"), UUID(int=0)
     while any(thread.is_alive() for thread in writers):
         if naive:
             with tenant_scope(fresh_tenant):
@@ -295,7 +295,7 @@ def test_no_event_of_a_slow_transaction_is_passed_over(fresh_tenant: TenantRef, 
             seen += rows
             last = rows[-1] if rows else last
         else:
-            relay.run_once()
+            relay.drain()
     if naive:
         assert len(set(committed) - set(seen)) > 0, "the negative control lost nothing"
         return
@@ -316,9 +316,10 @@ def test_two_relays_keep_the_order(acme: TenantRef) -> None:
         emit(acme, number)
 
     def relay() -> None:
-        mine = Relay(batch=5)
+        mine = Reader(GROUP, Delivery(), bus="postgresql", batch=5)
         for _ in range(40):
-            mine.run_once()
+            mine.turn()
+        mine.close()
         connections.close_all()
 
     threads = [threading.Thread(target=relay) for _ in range(3)]

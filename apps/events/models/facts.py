@@ -1,4 +1,7 @@
-"""The tables of facts: the outbox and what has been handled; shared, with one place to drain."""
+"""The tables of facts: the log, what has been handled, and who has read how far; shared, one place to drain.
+
+Log and inbox are partitioned by the event's id, which begins with its time: old days are dropped whole.
+"""
 
 from typing import ClassVar
 
@@ -24,7 +27,10 @@ class OutboxEvent(models.Model):
 
     class Meta:
         db_table = "events_outbox"
-        indexes = [models.Index(fields=["tenant_id", "xid", "id"], name="events_outbox_order")]
+        indexes = [
+            models.Index(fields=["xid", "id"], name="events_outbox_settled"),
+            models.Index(fields=["tenant_id", "xid", "id"], name="events_outbox_order"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.subject or ''}".strip()
@@ -35,7 +41,7 @@ class InboxEvent(models.Model):
 
     placement: ClassVar[str] = "public"
 
-    id = models.BigAutoField(primary_key=True)
+    pk = models.CompositePrimaryKey("event_id", "subscriber")
     event_id = models.UUIDField()
     subscriber = models.TextField()
     tenant_id = models.UUIDField(null=True)
@@ -43,10 +49,25 @@ class InboxEvent(models.Model):
 
     class Meta:
         db_table = "events_inbox"
-        constraints = [
-            models.UniqueConstraint(fields=["event_id", "subscriber"], name="events_inbox_once"),
-        ]
-        indexes = [models.Index(fields=["handled_at"], name="events_inbox_age")]
 
     def __str__(self) -> str:
         return f"{self.event_id} {self.subscriber}"
+
+
+class Position(models.Model):
+    """How far a reader has read the log: after this event of this transaction of this cluster."""
+
+    placement: ClassVar[str] = "public"
+
+    consumer = models.TextField(primary_key=True)
+    bus = models.TextField()
+    xid = Xid8Field()
+    id = models.UUIDField()
+    cluster = models.BigIntegerField()
+    moved_at = models.DateTimeField(db_default=Func(function="clock_timestamp"))
+
+    class Meta:
+        db_table = "events_position"
+
+    def __str__(self) -> str:
+        return self.consumer

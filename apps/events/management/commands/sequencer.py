@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from apps.audit.sequencer import run_until_empty
 from apps.events import pump
 from apps.events.jobs.sweeper import sweep
-from apps.events.relay import Relay
+from apps.events.relay import deliver_all
 
 
 class Command(BaseCommand):
@@ -21,11 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["once"]:
-            linked, relay, relayed = run_until_empty(), Relay(), 0
-            while done := relay.run_once():
-                relayed += done
+            linked, delivered = run_until_empty(), deliver_all()
             self.stdout.write(
-                f"{linked} entries chained, {relayed} events relayed, {sweep()} leases taken back."
+                f"{linked} entries chained, {delivered} events relayed, {sweep()} leases taken back."
             )
             return
         stop = threading.Event()

@@ -1,0 +1,1 @@
+"""The bus: carries committed events to groups of handlers; one contract, a back end by the setting EVENTS_BUS."""
