@@ -21,6 +21,7 @@ from apps.portal.views import (
 from apps.portal.views.settings import (
     brand,
     data,
+    evidence,
     keys,
     ledger,
     members,
@@ -54,6 +55,7 @@ urlpatterns = [
     path("preferences", lists.set_preferences, name="preferences"),
     path("o/<str:name>", lists.list_page, name="list"),
     path("o/<str:name>/new", record.new, name="record-new"),
+    path("o/<str:name>/news", lists.news, name="list-news"),
     path("o/<str:name>/filter", lists.apply_filter, name="filter"),
     path("o/<str:name>/filter/row", lists.filter_row, name="filter-row"),
     path("o/<str:name>/views", lists.save_view, name="views"),
@@ -76,9 +78,7 @@ urlpatterns = [
     path("o/<str:name>/<str:key>/delete", record.delete, name="record-delete"),
     path("o/<str:name>/<str:key>/restore", trash.restore, name="record-restore"),
     path("o/<str:name>/<str:key>/versions", versions.list_versions, name="versions"),
-    path(
-        "o/<str:name>/<str:key>/versions/<int:number>/restore", versions.restore, name="version-restore"
-    ),
+    path("o/<str:name>/<str:key>/versions/<int:number>/restore", versions.restore, name="version-restore"),
     path("settings", members.index, name="settings"),
     path("settings/members", members.members, name="members"),
     path("settings/members/invite", members.invite, name="invite"),
@@ -102,6 +102,9 @@ urlpatterns = [
     path("settings/ledger", ledger.browse, name="ledger"),
     path("settings/ledger/verify", ledger.verify, name="ledger-verify"),
     path("settings/ledger/integrity", status.integrity, name="ledger-integrity"),
+    path("settings/ledger/evidence", evidence.evidence, name="evidence"),
+    path("settings/ledger/evidence/take", evidence.take, name="evidence-take"),
+    path("settings/ledger/evidence/anchor", evidence.anchor, name="evidence-anchor"),
     path("settings/status", status.overview, name="status"),
     path("settings/alerts/<uuid:alert_id>/acknowledge", status.acknowledge, name="alert-acknowledge"),
     path("settings/jobs", job_list.jobs, name="jobs"),
