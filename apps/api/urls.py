@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from apps.api import discovery, health, i18n, integrity, jobs, ledger, letters, search, security
+from apps.api import discovery, health, i18n, integrity, jobs, ledger, letters, privacy, search, security
 from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
 from apps.api.live.signpost import EventStreamDoor
@@ -84,6 +84,11 @@ urlpatterns = [
     path(f"{V1}/ledger/proofs/inclusion", ledger.InclusionDoor.as_view()),
     path(f"{V1}/ledger/proofs/consistency", ledger.ConsistencyDoor.as_view()),
     path(f"{V1}/ledger/evidence", ledger.EvidenceDoor.as_view(), name="ledger-evidence"),
+    path(f"{V1}/ledger/export", privacy.LedgerExportDoor.as_view()),
+    path(f"{V1}/privacy/erasures", privacy.ErasuresDoor.as_view()),
+    path(f"{V1}/privacy/holds", privacy.HoldsDoor.as_view()),
+    path(f"{V1}/privacy/holds/<uuid:hold_id>/release", privacy.ReleaseHoldDoor.as_view()),
+    path(f"{V1}/privacy/retention", privacy.RetentionDoor.as_view()),
     path(f"{V1}/ledger/anchor", ledger.AnchorDoor.as_view()),
     # The addresses of ObjectOS, for its clients: the same doors.
     *data_urls("api/data"),
