@@ -34,6 +34,7 @@ FRESH = 35.0
 SETTLES = 2
 KEEP_DAYS = 7
 STALE_LEASE = 20.0
+GLANCE = 30.0
 CHANGED = "health.changed"
 ALONE = "SELECT pg_try_advisory_xact_lock(hashtextextended('aibos:health', 0))"
 KEEP = """
@@ -98,11 +99,15 @@ def probe() -> dict[str, Finding]:
 def probe_forever(stop: threading.Event, every: float = EVERY) -> None:
     """Probe and heal every `every` seconds until `stop` is set; a database that was away is written down after."""
     away_since: float | None = None
+    glanced = 0.0
     while not stop.wait(every):
         try:
             if not recently(every / 2):
                 probe()
             heal()
+            if time.monotonic() - glanced >= GLANCE:
+                tampering.look_closer()
+                glanced = time.monotonic()
         except loss.ERRORS as error:
             away_since = away_since or time.monotonic()
             logger.critical("The health of the product cannot be kept: %s", error)
@@ -116,10 +121,7 @@ def probe_forever(stop: threading.Event, every: float = EVERY) -> None:
 
 
 def heal() -> None:
-    """Put right what can be put right safely: processes that vanished, and leases that no sweeper took back.
-
-    A ledger that is refused a signature cannot be: it is verified at once, which raises the alarm.
-    """
+    """Put right what can be put right safely: processes that vanished, and leases that no sweeper took back."""
     mark_lost()
     with platform_scope("health: stale leases"), connections["default"].cursor() as cursor:
         cursor.execute(STALE, [STALE_LEASE])
@@ -128,7 +130,6 @@ def heal() -> None:
         taken = sweeper.sweep()
         message = f"{stale} leases had ended {STALE_LEASE:.0f} s ago and no sweeper came; {taken} jobs were taken back."
         healed("stale_lease", message, stale=stale, taken_back=taken)
-    tampering.look_closer()
 
 
 def recently(seconds: float) -> bool:

@@ -2,19 +2,25 @@
 
 import datetime as dt
 import hashlib
+import logging
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from apps.audit import report
+from apps.audit import directory, report
+from apps.audit.glance import glance
 from apps.audit.merkle import checkpoints
 from apps.audit.types import Verdict
 from apps.audit.verdicts import Watcher, watchers
 from apps.core.actor import SYSTEM, Actor
+from apps.core.db import loss
 from apps.core.scope import TenantRef, platform_scope
 from apps.events import outbox
 from apps.events.health import alerts, verifying
 from apps.events.models import Alert
 from apps.events.registry import EventType, register
+
+logger = logging.getLogger("aibos.health")
 
 TAMPERED = "ledger.tampered"
 
@@ -60,12 +66,34 @@ def hear(verdict: Verdict, by: Actor) -> None:
     )
 
 
-def look_closer() -> None:
-    """Ask for the verification of every ledger whose checkpoint is refused, once an hour for the same reason."""
+def look_closer() -> int:
+    """Glance at the end of every ledger, and ask for the verification of those that look wrong or are not signed.
+
+    The same reason asks once an hour. Returns how many look wrong. Outside any scope.
+    """
+    with platform_scope("health: which ledgers to glance at"):
+        refs = directory.every()
+        wrong = dict(checkpoints.standing().errors)
+    for ref in (None, *refs):
+        try:
+            found = glance(ref)
+        except loss.ERRORS as error:
+            if loss.is_lost(error):
+                raise
+            found = f"{type(error).__name__}: {error}"
+        if found:
+            wrong[directory.key_of(ref)] = found
+    if wrong:
+        _ask(wrong)
+    return len(wrong)
+
+
+def _ask(wrong: Mapping[UUID, str]) -> None:
     hour = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H")
-    with platform_scope("health: refused checkpoints"):
-        for ledger, error in checkpoints.standing().errors:
-            reason = hashlib.sha256(error.encode()).hexdigest()[:16]
+    with platform_scope("health: ledgers that look wrong"):
+        for ledger, why in wrong.items():
+            logger.critical("The ledger %s looks wrong and is verified: %s", ledger, why)
+            reason = hashlib.sha256(why.encode()).hexdigest()[:16]
             verifying.enqueue(ledger, tenant_id=None, by=SYSTEM, key=f"{ledger}:{reason}:{hour}")
 
 

@@ -13,9 +13,9 @@ from apps.audit.verify import LedgerTampered
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import NotFound, PermissionDenied
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
-from apps.events.health import alerts
+from apps.events.health import alerts, tampering, verifying
 from apps.events.jobs import runner
-from apps.events.models import Alert, OutboxEvent
+from apps.events.models import Alert, Job, OutboxEvent
 from tests.audit.settling import settle
 from tests.people import People
 
@@ -227,3 +227,48 @@ def test_only_the_last_verifications_are_kept(book: TenantRef, monkeypatch: pyte
         verdicts.judge(book, by=SYSTEM)
     with tenant_scope(book):
         assert len(verdicts.recent(book.id, 10)) == 3
+
+
+def cut_the_tail(table: sql.Identifier) -> sql.Composed:
+    return sql.SQL("DELETE FROM {0} WHERE seq = (SELECT max(seq) FROM {0})").format(table)
+
+
+def replace_the_last(table: sql.Identifier) -> sql.Composed:
+    return sql.SQL("UPDATE {0} SET hash = sha256('x') WHERE seq = (SELECT max(seq) FROM {0})").format(table)
+
+
+def write_beyond_the_head(table: sql.Identifier) -> sql.Composed:
+    return sql.SQL(
+        "INSERT INTO {0} SELECT seq + 1, hash, prev, body, gen_random_uuid(), action, target, actor, at"
+        " FROM {0} ORDER BY seq DESC LIMIT 1"
+    ).format(table)
+
+
+@pytest.mark.parametrize("attack", [cut_the_tail, replace_the_last, write_beyond_the_head])
+def test_a_glance_at_the_end_raises_the_alarm_without_anybody_asking(
+    book: TenantRef, superuser_url: str, attack: Callable[[sql.Identifier], sql.Composed]
+) -> None:
+    while runner.run_next():
+        pass
+    before = tampering.look_closer()
+    with psycopg.connect(superuser_url) as attacker:
+        attacker.execute("SET LOCAL session_replication_role = replica")
+        attacker.execute(attack(sql.Identifier(book.schema, "audit_entry")))
+    assert tampering.look_closer() == before + 1
+    assert tampering.look_closer() == before + 1
+    assert open_alerts(book) == [], "the alarm is the verification's"
+    with platform_scope("test"):
+        asked = Job.objects.filter(name=verifying.TASK, args={"ledger": str(book.id)}).count()
+    assert asked == 1, "the same reason asks once"
+    while runner.run_next():
+        pass
+    (alert,) = open_alerts(book)
+    assert alert.kind == "ledger.tampered"
+
+
+def test_control_an_edit_in_the_middle_is_no_matter_of_a_glance(book: TenantRef, tamper: Tamper) -> None:
+    """Negative control: what only a verification finds; that is why every night has one."""
+    before = tampering.look_closer()
+    tamper(book)
+    assert tampering.look_closer() == before
+    assert not verdicts.judge(book, by=SYSTEM).ok

@@ -87,7 +87,7 @@ def acknowledge(request: HttpRequest, alert_id: UUID) -> HttpResponse:
 def _row(part: status.Part) -> dict[str, Any]:
     icon, label, about = PARTS[part.key]
     color, word = WORDS[part.status]
-    share = None if part.share is None else show.number(round(part.share * 100, 2))
+    share = None if part.share is None else show.number(f"{part.share * 100:.4g}")
     return {"icon": icon, "label": label, "about": about, "color": color, "word": word} | {
         "since": part.since,
         "share": share,
