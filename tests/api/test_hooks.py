@@ -84,6 +84,23 @@ def test_what_is_wrong_is_named(owner: Caller, wrong: dict[str, Any], field: str
     assert [item["field"] for item in answer.json()["fields"]] == [field]
 
 
+def test_no_hostile_address_is_taken(owner: Caller, settings: Any) -> None:
+    """R29 at the sink: what the guard's own test sends past the canary is refused when it is typed."""
+    from tests.core.test_egress import TARGETS
+
+    settings.RATE_LIMIT_USER = settings.RATE_LIMIT_IP = "0/m"
+    hook, taken = made(owner), []
+    for url in TARGETS:
+        body = {"url": url.replace("{port}", "2222"), "types": ["*"]}
+        answers = [
+            owner.post("/api/v1/webhooks", body),
+            owner.send("PATCH", f"/api/v1/webhooks/{hook['id']}", {"url": body["url"]}),
+        ]
+        taken += [url for answer in answers if answer.status_code != 400]
+    assert taken == []
+    assert len(owner.get("/api/v1/webhooks").json()["webhooks"]) == 1
+
+
 def test_only_holders_of_the_permission_get_in(
     owner: Caller, sales: Caller, people: Any, acme: TenantRef
 ) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Count, Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.core.errors import Invalid, NotFound
@@ -117,11 +116,6 @@ def receipts(source_id: UUID, limit: int = 50) -> list[WebhookReceipt]:
     """Return the last messages of a source, newest first."""
     rows = WebhookReceipt.objects.filter(tenant_id=current_tenant().id, source_id=source_id)
     return list(rows.order_by("-id")[: min(limit, MOST)])
-
-
-def failing() -> int:
-    """Return how many endpoints of the scope are failing or switched off by the platform."""
-    return WebhookEndpoint.objects.filter(Q(failing_since__lte=timezone.now()) | ~Q(disabled_for="")).count()
 
 
 def _id(text: str) -> UUID:

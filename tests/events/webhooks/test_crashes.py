@@ -19,7 +19,7 @@ from apps.events.jobs import runner, sweeper
 from apps.events.models import DeliveryState, OutboxEvent, WebhookDelivery
 from apps.events.registry import Subscriber, subscribers
 from apps.events.types import Event
-from apps.events.webhooks import deliveries, fanout, keeping
+from apps.events.webhooks import deliveries, endpoints, fanout, keeping, secrets
 from tests.api.conftest import environment
 from tests.core.listeners import VOUCHED, Receiver, plain
 from tests.events.webhooks.conftest import Way, hook, lead
@@ -194,3 +194,26 @@ def test_old_logs_end_and_what_waits_stays(
     keeping.forget()
     assert [row.state for row in way.deliveries()] == [DeliveryState.WAITING]
     assert len(way.attempts()) == 1
+
+
+def test_a_rotation_that_breaks_leaves_the_old_secret(
+    acme: TenantRef, boss: Actor, way: Way, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint_id, secret = hook(acme, receiver.url, boss, "api_lead.created")
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError), tenant_scope(acme):
+        patch.setattr(endpoints.ledger, "record", lambda *_, **__: 1 / 0)
+        endpoints.rotate(endpoint_id=endpoint_id, by=boss)
+    with tenant_scope(acme):
+        assert secrets.valid(endpoint_id) == [secret]
+        second = endpoints.rotate(endpoint_id=endpoint_id, by=boss)
+        assert secrets.valid(endpoint_id) == [second, secret]
+
+
+def test_an_event_that_concerns_nobody_is_not_even_noted(acme: TenantRef, boss: Actor, way: Way) -> None:
+    lead(acme, boss)
+    with tenant_scope(acme):
+        event = Event.read(bytes(OutboxEvent.objects.get(tenant_id=acme.id).body))
+        assert not subscribers["webhooks"].when(event)
+    hook(acme, "https://hooks.example.org/", boss, "api_lead.created")
+    with tenant_scope(acme):
+        assert subscribers["webhooks"].when(event)
