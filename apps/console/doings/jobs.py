@@ -86,8 +86,8 @@ class RetryJob(Deed):
 class JsonField(forms.CharField):
     """Arguments as JSON: an object, shown with one name a line."""
 
-    def __init__(self, **more: Any) -> None:
-        attributes = {"rows": 12, "spellcheck": "false", "dir": "ltr", "class": "font-mono"}
+    def __init__(self, rows: int = 12, **more: Any) -> None:
+        attributes = {"rows": rows, "spellcheck": "false", "dir": "ltr", "class": "font-mono"}
         super().__init__(widget=UnfoldAdminTextareaWidget(attrs=attributes), **more)
 
     def to_python(self, value: Any) -> Any:

@@ -76,7 +76,12 @@ class TimingForm(DeedForm):
         help_text=gettext_lazy("Among the jobs of the same tenant, the highest goes first."),
         widget=UnfoldAdminIntegerFieldWidget,
     )
-    args = JsonField(label=gettext_lazy("Arguments"), required=False)
+    args = JsonField(
+        label=gettext_lazy("Arguments"),
+        required=False,
+        rows=5,
+        help_text=gettext_lazy("What the task gets each time, by name and as JSON; empty for nothing."),
+    )
     wide = ("args",)
 
     def __init__(self, *args: Any, row: Schedule | None = None, **kwargs: Any) -> None:

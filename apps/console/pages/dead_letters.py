@@ -73,7 +73,7 @@ def _summary(counted: Sequence[Any], names: dict[UUID, str]) -> Table:
                 Link(_("Replay"), f"{reverse('console:replay')}?{asked}") if item["failed"] else "",
             )
         )
-    headers = [_("tenant"), _("task"), _("failed"), _("quarantined"), _("last failed"), ""]
+    headers = [_("tenant"), _("task"), _("failed"), _("quarantined"), _("last failed"), _("many at once")]
     return Table(headers, rows, _("There are no dead letters."))
 
 

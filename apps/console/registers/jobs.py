@@ -123,13 +123,15 @@ class JobRegister(Register):
             Fact(_("tenant"), place),
             Fact(_("asked for by"), self.who(row)),
             Fact(_("attempt"), self.attempt_shown(row)),
-            Fact(_("due"), row.run_at if row.state == JobState.QUEUED else None),
-            Fact(_("schedule"), _schedule(row)),
             Fact(_("asked for"), row.created_at),
             Fact(_("started"), row.started_at),
             Fact(_("finished"), row.finished_at),
             Fact(_("request"), row.request_id),
         ]
+        if row.state == JobState.QUEUED:
+            facts.append(Fact(_("due"), row.run_at))
+        if row.schedule_id is not None:
+            facts.append(Fact(_("schedule"), _schedule(row)))
         shown = row.result if job_is_open(row.name, row.tenant_id) else None
         result = [Fact(key, value) for key, value in (shown or {}).items()]
         panels = [Panel(_("Job"), facts=facts)]
@@ -190,10 +192,8 @@ def _args(row: Job) -> str:
     return json.dumps(told, ensure_ascii=False, indent=2)
 
 
-def _schedule(row: Job) -> Link | None:
+def _schedule(row: Job) -> Link:
     """The schedule that asked for the job."""
-    if row.schedule_id is None:
-        return None
     return Link(_("Look"), reverse("console:events_schedule_change", args=[row.schedule_id]))
 
 
