@@ -81,6 +81,7 @@ def make_side(slug: str, mark: str) -> Side:
             "job_id": _job(made.ref, actor, mark),
             "view_id": _view(actor, mark),
             "run_id": _import(actor, mark),
+            "hold_id": _hold(mark),
             "alert_id": _alert(made.ref, mark),
             **_webhooks(actor, mark),
         }
@@ -115,6 +116,12 @@ def _view(actor: Actor, mark: str) -> str:
         "is_shared": True,
     }
     return str(SavedView.objects.create(**{key: value for key, value in values.items() if key in names}).pk)
+
+
+def _hold(mark: str) -> str:
+    from apps.audit.privacy import holds
+
+    return str(holds.place(subject=f"crm_lead:{mark}", reason=f"{mark} case", by=SYSTEM).pk)
 
 
 def _import(actor: Actor, mark: str) -> str:

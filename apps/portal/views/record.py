@@ -15,7 +15,7 @@ from apps.objects import records as services
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import Access
 from apps.permissions.rights import Operation
-from apps.portal import forms, records, show, timeline, visits
+from apps.portal import forms, live, records, show, timeline, visits
 from apps.portal.conflict import conflict_page, without_theirs
 from apps.portal.detail import related_lists, sections
 from apps.portal.navigation import icon_of
@@ -46,7 +46,7 @@ def base(definition: ObjectDef, record: Mapping[str, Any] | None) -> dict[str, A
 @page
 def show_record(request: HttpRequest, name: str, key: str) -> HttpResponse:
     """Show a record with its related lists and its history."""
-    by, ident = actor_of(request), record_id(key)
+    by, ident, since = actor_of(request), record_id(key), live.here()
     definition, access = records.rights(name, by)
     record = records.get(definition, ident, by=by)
     visits.note(identity_of(request).user_id, name, ident)
@@ -62,8 +62,16 @@ def show_record(request: HttpRequest, name: str, key: str) -> HttpResponse:
         "timeline": timeline.of(definition, str(ident), access, by=by),
         "may": {op: access.holds(op, definition, record) for op in RECORD_RIGHTS},
         "has_owner": definition.owner_field is not None,
+        "may_erase": _may_erase(definition, access),
+        "live_after": since,
     }
     return render(request, "portal/record.html", context)
+
+
+def _may_erase(definition: ObjectDef, access: Access) -> bool:
+    """Say whether the page offers to erase: personal data, and rights to privacy and to remove for good."""
+    purges = bool(access.can("purge", definition))
+    return bool(definition.personal_fields) and purges and access.has_system("manage_privacy")
 
 
 def _system(definition: ObjectDef, record: Mapping[str, Any], names: show.Names) -> list[dict[str, Any]]:
@@ -108,13 +116,13 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
 @page
 def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
     """Change a record; when somebody else saved first, both versions are shown to choose from."""
-    by, ident = actor_of(request), record_id(key)
+    by, ident, since = actor_of(request), record_id(key), live.here()
     definition, access = records.rights(name, by)
     record = records.get(definition, ident, by=by)
     _require_record(access, definition, record)
     texts = forms.defaults(definition, record)
     if request.method != "POST":
-        return _form(request, definition, access, texts, record=record)
+        return _form(request, definition, access, texts, record=record, since=since)
     sent = forms.posted(definition, access.editable(definition), request.POST)
     original = forms.original(definition, request.POST) or texts
     try:
@@ -152,6 +160,7 @@ def _form(
     record: Mapping[str, Any] | None = None,
     problem: Problem | None = None,
     original: Mapping[str, str] | None = None,
+    since: str = "",
 ) -> HttpResponse:
     by, members = actor_of(request), records.members()
     errors = forms.sentences(list(problem.fields)) if problem else {}
@@ -162,7 +171,9 @@ def _form(
     )
     labels = {item.name: item.label for section in shown for item in section.inputs}
     around = base(definition, record)
-    back = reverse("portal:record", args=[definition.name, record["id"]]) if record else around["crumbs"][0][1]
+    back = (
+        reverse("portal:record", args=[definition.name, record["id"]]) if record else around["crumbs"][0][1]
+    )
     last = [(around["title"], back), (_("Edit"), "")] if record else [(_("New"), "")]
     context = around | {
         "crumbs": [*around["crumbs"], *last],
@@ -173,6 +184,7 @@ def _form(
         "original": (original or texts) if record else {},
         "back_href": back,
         "dirty": problem is not None,
+        "live_after": since,
     }
     return render(request, "portal/form.html", context, status=problem.status if problem else 200)
 

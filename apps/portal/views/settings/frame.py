@@ -23,6 +23,7 @@ def base(request: HttpRequest, current: str) -> dict[str, Any]:
         ("plan", "gauge", _("Plan and usage"), access.has_system("manage_settings")),
         ("modules", "packages", _("Modules"), True),
         ("ledger", "book-2", _("Ledger"), access.has_system("view_audit")),
+        ("privacy", "fingerprint", _("Privacy"), access.has_system("manage_privacy")),
         ("jobs", "subtask", _("Jobs"), True),
         ("status", "activity-heartbeat", _("Status"), True),
         ("letters", "mailbox-off", _("Dead letters"), handles_letters(request)),
