@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.core.errors import Problem
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import Access
-from apps.portal import export, imports, preferences, records, saved_views, show
+from apps.portal import export, imports, live, preferences, records, saved_views, show
 from apps.portal.listing import address as addresses
 from apps.portal.listing import builder, filters
 from apps.portal.listing import page as listing
@@ -44,7 +44,7 @@ def read_address(
 @page
 def list_page(request: HttpRequest, name: str) -> HttpResponse:
     """Show one page of an object's records."""
-    by = actor_of(request)
+    by, since = actor_of(request), live.here()
     definition, access = records.rights(name, by)
     access.require("read", definition)
     views = saved_views.visible(name, identity_of(request).user_id)
@@ -84,8 +84,30 @@ def list_page(request: HttpRequest, name: str) -> HttpResponse:
         "kept_but_columns": _kept(address, without="columns"),
         "page_sizes": preferences.PAGE_SIZES,
         "densities": Preference.Density.choices,
+        "live_after": since,
     }
     return render(request, "portal/list.html", context)
+
+
+@require_GET
+@page
+def news(request: HttpRequest, name: str) -> HttpResponse:
+    """Say how many of the records named `new` belong to this list, and that `changed` of its rows did; else nothing."""
+    by = actor_of(request)
+    definition, access = records.rights(name, by)
+    access.require("read", definition)
+    address, _view = read_address(
+        request, definition, access, saved_views.visible(name, identity_of(request).user_id)
+    )
+    ids = live.ids_of(request.GET.get("new", ""))
+    changed = request.GET.get("changed", "0")
+    context = {
+        "object": definition,
+        "made": live.matching(address, definition, ids, by=by),
+        "changed": min(int(changed), live.MOST) if changed.isascii() and changed.isdigit() else 0,
+        "first_href": reverse("portal:list", args=[name]) + address.query(),
+    }
+    return render(request, "portal/list_news.html", context)
 
 
 def _may(access: Access, definition: ObjectDef) -> dict[str, bool]:
