@@ -14,6 +14,7 @@ from django.conf import settings
 from psycopg import sql
 
 from apps.audit import ledger
+from apps.audit.merkle.restart import begin
 from apps.audit.sequencer import run_until_empty
 from apps.audit.verify import verify
 from apps.core import queue
@@ -189,6 +190,7 @@ def restore(
             with zipfile.ZipFile(path) as archive:
                 _fill(archive, opened, tenant)
                 written = _files(archive, tenant_id)
+            begin(tenant_id)
             verdict = verify(tenant.ref)
             if verdict.bad or verdict.head != opened.manifest["ledger"]["head"]:
                 raise refused(f"The ledger in the archive does not verify: {verdict.bad or 'another head'}.")

@@ -65,7 +65,7 @@ def gather(
         header, leaves, last = _header(tenant, key, chosen, since_sizes)
         count = header["entries"]
         ledger.record("ledger.exported", by=by, details={"evidence": chosen.told(), "entries": count})
-    header["platform"] = _above(key)
+    header["platform"] = _above(key, header["origin"])
     proven = 0 if leaves else note.unchecked(header["checkpoint"]).size
     return Evidence(header, _entries(tenant, key, chosen, (last, proven)), leaves, count)
 
@@ -131,6 +131,8 @@ def _older(key: UUID, newest: Signed, seqs: list[int], since_sizes: Sequence[int
     found = {item.size: item for seq in seqs if (item := checkpoints.covering(key, seq))}
     found |= {item.size: item for size in since_sizes if (item := checkpoints.of_size(key, size))}
     found.pop(newest.size, None)
+    origin = note.unchecked(newest.note).origin
+    found = {size: item for size, item in found.items() if note.unchecked(item.note).origin == origin}
     return [
         {"size": size, "note": item.note, "proof": _grown(key, size, newest.size)}
         for size, item in sorted(found.items())
@@ -144,11 +146,13 @@ def _grown(key: UUID, old: int, new: int) -> list[str]:
         return []
 
 
-def _above(key: UUID) -> dict[str, Any] | None:
+def _above(key: UUID, origin: str) -> dict[str, Any] | None:
     """Return the proof that the platform's tree holds the ledger's newest gathered checkpoint."""
     with platform_scope("ledger: evidence of the platform's tree"):
         mine, top = checkpoints.gathered(key), checkpoints.latest(ROOTS)
         if mine is None or mine.position is None or top is None or mine.position >= top.size:
+            return None
+        if note.unchecked(mine.note).origin != origin:  # the tree was restarted a moment ago
             return None
         try:
             proof = tree.inclusion(ROOTS, mine.position + 1, top.size)

@@ -19,6 +19,7 @@ from apps.audit.chain import link, prefix_of
 from apps.audit.merkle import note, tiles
 from apps.audit.merkle.checkpoints import origin_of
 from apps.audit.merkle.hashing import EMPTY, leaf_hash
+from apps.audit.merkle.restart import restart_if_restored
 from apps.audit.models import ROOTS
 from apps.core.db import fast, loss
 from apps.core.ids import NIL
@@ -89,6 +90,7 @@ class Checkpointer:
         """Look every second until `stop` is set; a ledger is due by age or by number of entries."""
         while not stop.is_set():
             try:
+                restart_if_restored()
                 self.run_once()
             except loss.ERRORS:
                 logger.warning("The signer of checkpoints lost its database; it tries again.", exc_info=True)

@@ -66,8 +66,16 @@ def restore(source: Path) -> int:
         if (Path(scratch) / DEMO).exists():
             shutil.copyfile(Path(scratch) / DEMO, here.var / DEMO)
     (here.postgres / "prepared.json").unlink(missing_ok=True)  # the archive may be older than this code
+    _mark_restored(here, source)
     print(f"{source} is restored; start with: make run")
     return 0
+
+
+def _mark_restored(here: Places, source: Path) -> None:
+    """Leave word beside the ledgers' anchors, which know of the time after the backup; the next start takes it up."""
+    folder = Path(os.environ.get("LEDGER_ANCHOR_ROOT") or here.var / "anchors")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "restored").write_text(f"the backup {source.name} was restored\n", encoding="utf-8")
 
 
 def unpack(archive: tarfile.TarFile, folder: Path) -> None:

@@ -83,7 +83,8 @@ class _Judge:
         except notes.NotANote as error:
             self.report.add("malformed", f"{place}: {error}")
         else:
-            if said.origin == (origin or self.origin):
+            wanted = origin or self.origin
+            if said.origin == wanted or (origin and said.origin.startswith(f"{origin}/")):
                 return said
             self.report.add("wrong-log", f"{place} is of {said.origin}, not {origin or self.origin}.")
         return None
