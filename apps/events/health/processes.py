@@ -1,5 +1,6 @@
 """Heartbeats: every process of the product says every ten seconds that it lives, and what it does."""
 
+import atexit
 import contextlib
 import datetime as dt
 import json
@@ -8,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from multiprocessing.util import Finalize
 from typing import Any
 from uuid import UUID
 
@@ -53,13 +55,15 @@ class Heartbeat:
 
     def __init__(self, kind: str, details: Callable[[], dict[str, Any]] = dict) -> None:
         self.id: UUID = uuid7()
-        self._kind, self._details = kind, details
+        self._kind, self._details, self._pid = kind, details, os.getpid()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> "Heartbeat":
         """Beat from now on; a database that is away costs a beat, not the process."""
         self._thread.start()
+        atexit.register(self.stop)
+        Finalize(None, self.stop, exitpriority=1)  # children of a server end without `atexit`
         return self
 
     def beat(self) -> None:
@@ -83,7 +87,9 @@ class Heartbeat:
             side.call(write)
 
     def stop(self) -> None:
-        """Say goodbye: a process that ends in order is not lost."""
+        """Say goodbye: a process that ends in order is not lost. Once, and not by a fork of the process."""
+        if self._stop.is_set() or os.getpid() != self._pid:
+            return
         self._stop.set()
 
         def leave() -> None:

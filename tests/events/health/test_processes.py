@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -16,6 +17,7 @@ from apps.events.health import healing, probe, processes
 from apps.events.jobs.claim import claim
 from apps.events.models import Process
 from tests.events.working import ROOT, clear, job, until
+from tests.servers import live_server
 
 SILENT = (
     "UPDATE public.events_process SET seen_at = clock_timestamp() - %s * interval '1 second' WHERE id = %s"
@@ -141,3 +143,15 @@ def test_loops_that_do_not_come_round_fail_the_check() -> None:
     heart.beat()
     assert processes.loops().status == "ok"
     assert processes.schedulers().status == "ok"
+
+
+def test_a_server_that_is_stopped_says_goodbye_and_one_that_is_killed_cannot(tmp_path: Path) -> None:
+    with live_server(tmp_path):
+        until(lambda: [row.kind for row in rows()] == ["web"])
+    assert rows() == []
+    with live_server(tmp_path):
+        until(lambda: [row.kind for row in rows()] == ["web"])
+        os.kill(rows()[0].pid, signal.SIGKILL)
+    assert [row.kind for row in rows()][:1] == ["web"], (
+        "negative control: it is still listed, to be found lost"
+    )
