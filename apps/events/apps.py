@@ -16,6 +16,11 @@ class EventsConfig(AppConfig):
         for checks in ("backlog", "servers", "processes", "probe", "verifying", "tampering"):
             import_module(f"apps.events.health.{checks}")
         import_module("apps.events.tenant_events")
+        chores = import_module("apps.core.chores")
+        days = chores.Chore(
+            "Make and drop days of the event log", 3600, import_module("apps.events.partitions").keep
+        )
+        chores.chores.register("events.days", days)
         for part in ("fanout", "deliveries", "receiving", "keeping"):
             import_module(f"apps.events.webhooks.{part}")
         import_module("apps.events.jobs.replay")

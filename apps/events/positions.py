@@ -12,13 +12,13 @@ from django.db import connections
 
 from apps.core.ids import NIL
 
-CLUSTER = "SELECT system_identifier FROM pg_control_system()"
-FIND = f"""
-SELECT xid::text, id, cluster, ({CLUSTER}) FROM public.events_position WHERE consumer = %s
+FIND = """
+SELECT xid::text, id, cluster, (SELECT system_identifier FROM pg_control_system())
+FROM public.events_position WHERE consumer = %s
 """
-START = f"""
-INSERT INTO public.events_position (consumer, bus, xid, id, cluster) VALUES (%s, %s, %s::xid8, %s, ({CLUSTER}))
-ON CONFLICT DO NOTHING
+START = """
+INSERT INTO public.events_position (consumer, bus, xid, id, cluster)
+SELECT %s, %s, %s::xid8, %s, system_identifier FROM pg_control_system() ON CONFLICT DO NOTHING
 """
 # Whoever lost its lock in the meantime must not move the position of its successor.
 MOVE = """
@@ -26,7 +26,9 @@ UPDATE public.events_position SET xid = %s::xid8, id = %s, moved_at = clock_time
 WHERE consumer = %s AND xid = %s::xid8 AND id = %s
 """
 RENUMBER = "UPDATE public.events_outbox SET xid = '3' WHERE xid <> '3'"
-REWIND = f"UPDATE public.events_position SET xid = '0', id = %s, cluster = ({CLUSTER})"
+REWIND = """
+UPDATE public.events_position SET xid = '0', id = %s, cluster = (SELECT system_identifier FROM pg_control_system())
+"""
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('events:another cluster', 0))"
 
 
