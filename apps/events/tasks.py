@@ -1,12 +1,16 @@
 """Celery's side of durable work: rings and sweeps; the truth is the job's row."""
 
+import logging
 from typing import Any
 
 from celery import shared_task
 from celery.signals import beat_init, worker_ready, worker_shutdown
 
+from apps.core.db import loss
 from apps.events.health.processes import SCHEDULER, WORKER, Heartbeat
 from apps.events.jobs import runner, sweeper
+
+logger = logging.getLogger("aibos.work")
 
 BUDGET = 5.0
 hearts: list[Heartbeat] = []
@@ -18,7 +22,11 @@ RING = {"ignore_result": True, "acks_late": False, "reject_on_worker_lost": Fals
 @shared_task(name="events.ring", **RING)
 def ring(_job_id: str) -> None:
     """Run what is due, the fairest first; the id says on whose behalf it rang."""
-    runner.drain(BUDGET)
+    try:
+        runner.drain(BUDGET)
+    except loss.ERRORS:
+        logger.warning("A worker lost its database; the next ring finds it again.", exc_info=True)
+        loss.reset()
 
 
 @shared_task(name="events.sweep", **RING)

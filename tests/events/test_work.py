@@ -1,5 +1,8 @@
 """Durable work: what a job's row goes through, and that effect and completion are one."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +24,7 @@ from apps.events.jobs.bell import bell
 from apps.events.jobs.claim import TURNS
 from apps.events.jobs.history import me
 from apps.events.jobs.states import ENDED, MOVES, JobState, may_follow
+from apps.events.models import Job
 from config.celery import app
 from tests.events.working import clear, job, make_due, run_all
 
@@ -371,6 +375,27 @@ def test_a_lost_worker_counts_as_an_attempt(acme: TenantRef) -> None:
         assert [entry.action for entry in entries.history(f"job:{job_id}")] == ["job.failed"]
 
 
+@pytest.mark.parametrize(
+    ("process", "where", "taken_back"),
+    [("gone", "here", 1), ("alive", "here", 0), ("gone", "elsewhere", 0)],
+)
+def test_a_vanished_worker_s_job_is_taken_back_before_its_lease_ends(
+    acme: TenantRef, process: str, where: str, taken_back: int
+) -> None:
+    """Only where the system can know: numbers of another machine's processes mean nothing here."""
+    queue.task("test.nothing")(lambda _: None)
+    job_id = ask(acme, "test.nothing")
+    assert runner.claim(lease=600) is not None
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    pid = {"gone": ended.pid, "alive": os.getpid()}[process]
+    worker = f"host:{pid}:{pid}:{history.place() if where == 'here' else 'abcdef012345'}"
+    with platform_scope("test"):
+        Job.objects.filter(pk=job_id).update(worker=worker)
+    assert sweeper.sweep() == taken_back
+    assert job(job_id).state == ("queued" if taken_back else "running")
+
+
 def test_the_history_of_attempts_is_bounded(acme: TenantRef) -> None:
     queue.task("test.killer", max_attempts=1000)(lambda _: None)
     job_id = ask(acme, "test.killer")
@@ -570,6 +595,37 @@ def test_old_jobs_are_forgotten_unless_they_failed(acme: TenantRef) -> None:
     sweeper.sweep()
     with platform_scope("test"):
         assert sorted(view.state for view in queries.jobs().jobs) == ["done", "failed"]
+
+
+def test_a_handler_that_wants_to_end_the_process_has_failed(acme: TenantRef) -> None:
+    @queue.task("test.exit", max_attempts=1)
+    def leave(handle: Handle) -> None:
+        raise SystemExit(3)
+
+    job_id = ask(acme, "test.exit")
+    run_all()
+    assert (job(job_id).state, job(job_id).error) == ("failed", "SystemExit: 3")
+
+
+def test_a_ring_survives_the_loss_of_the_database(acme: TenantRef, superuser_url: str) -> None:
+    """The line is cut while the job runs: the attempt has failed, the worker has not, and the next ring works."""
+
+    @queue.task("test.cut", waits=(0.0,))
+    def cut(handle: Handle) -> None:
+        if handle.attempt == 1:
+            with connections["default"].cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                (pid,) = cursor.fetchone()
+            with psycopg.connect(superuser_url) as admin:
+                admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+    app.loader.import_default_modules()
+    job_id = ask(acme, "test.cut")
+    app.tasks["events.ring"](str(job_id))
+    app.tasks["events.ring"](str(job_id))
+    assert (job(job_id).state, job(job_id).attempt) == ("done", 2)
+    cause = job(job_id).attempts[0]["cause"]
+    assert "terminating connection" in cause or "closed" in cause
 
 
 def test_celery_knows_the_bell_and_the_sweep(acme: TenantRef) -> None:

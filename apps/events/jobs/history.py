@@ -1,8 +1,11 @@
 """The history of a job's attempts: one value per claim, kept in the job's own row."""
 
+import hashlib
 import os
 import socket
 import threading
+from functools import cache
+from pathlib import Path
 
 from psycopg import sql
 
@@ -26,5 +29,16 @@ def append(*, state: str, cause: str, job: str = "") -> sql.Composed:
 
 
 def me() -> str:
-    """Return who works here, as `host:process:thread`."""
-    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
+    """Return who works here, as `host:process:thread:place`."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}:{place()}"
+
+
+@cache
+def place() -> str:
+    """Return where numbers of processes mean the same: this boot of this machine and this container, else nothing."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        inside = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{boot}{inside}".encode()).hexdigest()[:12]

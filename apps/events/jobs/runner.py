@@ -79,6 +79,10 @@ def work_forever(stop: threading.Event, *, lease: float = LEASE, pause: float = 
             logger.warning("A worker lost its database; it tries again.", exc_info=True)
             loss.reset()
             busy = False
+        except Exception:
+            logger.exception("A worker stumbled outside its job; it goes on.")
+            loss.reset()
+            busy = False
         if not busy:
             stop.wait(pause)
 
@@ -94,7 +98,7 @@ def execute(taken: Claim) -> None:
         except TooNew as reason:
             with platform_scope("work: put back"):
                 _end(taken, "queued", error=str(reason), wait=PUT_BACK, uncounted=1)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises ends the attempt, not the worker
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a handler raises ends the attempt, not the worker
             _fail(taken, error)
 
 
@@ -154,7 +158,7 @@ def _give_back(taken: Claim, reason: Exception) -> None:
         _end(taken, "cancelled", error=str(reason))
 
 
-def _fail(taken: Claim, error: Exception) -> None:
+def _fail(taken: Claim, error: BaseException) -> None:
     final = isinstance(error, Refused) or (isinstance(error, Problem) and error.status < 500)
     final = final or taken.run.attempt >= taken.max_attempts
     wait = 0.0 if final else _wait(taken, error)
@@ -170,7 +174,7 @@ def _fail(taken: Claim, error: Exception) -> None:
         _write_failure(taken, cause, trace, final=final, wait=wait)
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
     """Return what went wrong and, where the refusal knows it, what helps."""
     if isinstance(error, Problem) and error.cure:
         return f"{error} {error.cure}"
@@ -213,7 +217,7 @@ def _end(
         return bool(cursor.rowcount)
 
 
-def _wait(taken: Claim, error: Exception) -> float:
+def _wait(taken: Claim, error: BaseException) -> float:
     if isinstance(error, queue.Later) and error.after is not None:
         return max(error.after, 0.0)
     task = queue.tasks.get(taken.name)

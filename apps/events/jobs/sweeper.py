@@ -16,6 +16,7 @@ from apps.core.scope import platform_scope
 from apps.events.jobs import history
 from apps.events.jobs.bell import bell
 from apps.events.jobs.herald import herald
+from apps.events.jobs.vanished import end_leases
 from apps.events.jobs.waking import seconds_to_next, wake
 
 logger = logging.getLogger("aibos.work")
@@ -51,6 +52,7 @@ DELETE FROM public.events_job WHERE id IN (
 def sweep() -> int:
     """Take back expired leases, ring for what is due, forget what is old; return how many leases had expired."""
     with platform_scope("work: sweep"), connections["default"].cursor() as cursor:
+        end_leases()
         cursor.execute(EXPIRED)
         expired = cursor.fetchall()
         for row in expired:
@@ -96,7 +98,7 @@ def sweep_forever(stop: threading.Event, pause: float = 5.0) -> None:
     while not stop.is_set():
         rest: float | None = None
         try:
-            if time.monotonic() - swept >= pause:
+            if time.monotonic() - swept >= pause or _worker_vanished():
                 swept = time.monotonic()
                 sweep()
             rest = wake_and_ring()
@@ -104,6 +106,11 @@ def sweep_forever(stop: threading.Event, pause: float = 5.0) -> None:
             logger.warning("The sweeper lost its database; it tries again.", exc_info=True)
             loss.reset()
         stop.wait(LOOK if rest is None else min(max(rest, SHORTEST), LOOK))
+
+
+def _worker_vanished() -> bool:
+    with platform_scope("work: vanished workers"):
+        return end_leases() > 0
 
 
 def _due() -> list[UUID]:
