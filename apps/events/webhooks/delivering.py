@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from apps.core import egress, queue
 from apps.core.actor import SYSTEM, Actor
+from apps.core.errors import Problem
 from apps.core.ids import uuid7
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 from apps.events.audience import seen_by
@@ -38,7 +39,10 @@ TASK = "webhooks.deliver"
 TEST = "webhook.test"
 ARGUMENTS = {
     "type": "object",
-    "properties": {"delivery_id": {"type": "string", "format": "uuid"}},
+    "properties": {
+        "delivery_id": {"type": "string", "format": "uuid"},
+        "spent": {"type": "integer", "minimum": 0, "maximum": 9, "description": "Attempts of earlier jobs."},
+    },
     "required": ["delivery_id"],
     "additionalProperties": False,
 }
@@ -48,8 +52,9 @@ WAITS = (5.0, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR,
 MOST_ATTEMPTS = len(WAITS) + 1
 SECONDS, ANSWER_BYTES, EXCERPT = 20.0, 16_384, 2_000
 DISABLE_AFTER = dt.timedelta(days=5)
-# After that many failures in a row the endpoint rests, so that its dead receiver does not keep workers busy.
-TOLERATED, REST, LONGEST_REST = 5, 30.0, 900.0
+# A receiver that failed gets one call at a time; after that many failures in a row, or one that kept a worker
+# waiting (seconds), it gets none for a while, so that a dead receiver does not keep workers busy.
+TOLERATED, SLOW, REST, LONGEST_REST = 5, 2.0, 30.0, 900.0
 UNSEEN = "The owner of the webhook may not see this event."
 TOLD_HEADERS = ("content-type", "date", "retry-after", "server", "location", "x-request-id")
 
@@ -84,24 +89,32 @@ class Outcome:
         return not self.failure
 
 
+class Exhausted(Problem):
+    """All attempts failed; the job is a dead letter."""
+
+    def __init__(self, failure: str) -> None:
+        super().__init__("DELIVERY_FAILED", f"Ten attempts failed. The last one: {failure}", status=422)
+
+
 @queue.task(TASK, max_attempts=MOST_ATTEMPTS, waits=WAITS, manages_scope=True, schema=ARGUMENTS)
-def deliver(job: queue.JobHandle, delivery_id: str) -> dict[str, Any]:
-    """Send one delivery once; raises Later while there are attempts left."""
-    tenant = _tenant(job)
-    last = job.attempt >= MOST_ATTEMPTS
+def deliver(job: queue.JobHandle, delivery_id: str, spent: int = 0) -> dict[str, Any]:
+    """Send one delivery once; raises Later while there are attempts left, and Exhausted after the last."""
+    tenant, attempt = _tenant(job), job.attempt + spent
     stopped = job.cancelled()
     with tenant_scope(tenant):
-        parcel = _prepare(UUID(delivery_id), first=job.attempt == 1, stopped=stopped)
+        parcel = _prepare(UUID(delivery_id), attempt, stopped=stopped)
     if isinstance(parcel, str):
         return {"outcome": parcel}
     job.log(f"POST {parcel.url}")
     outcome = call(parcel)
     job.log(f"{outcome.status or ''} {outcome.failure or 'accepted'}".strip())
-    wait = _wait(job.attempt, outcome)
+    wait = None if parcel.is_test or attempt >= MOST_ATTEMPTS else _wait(attempt, outcome)
     with tenant_scope(tenant):
-        over = _settle(parcel, outcome, None if last or parcel.is_test else wait)
+        over = _settle(parcel, outcome, wait)
     if outcome.good or over:
         return {"outcome": "delivered" if outcome.good else "failed", "status": outcome.status}
+    if wait is None:
+        raise Exhausted(outcome.failure)
     raise queue.Later(outcome.failure, after=wait)
 
 
@@ -142,7 +155,7 @@ def _tenant(job: queue.JobHandle) -> TenantRef:
     return found
 
 
-def _prepare(delivery_id: UUID, *, first: bool, stopped: bool) -> Parcel | str:
+def _prepare(delivery_id: UUID, attempt: int, *, stopped: bool) -> Parcel | str:
     """Return what to send, or what became of it instead; runs in the tenant's scope."""
     row = WebhookDelivery.objects.select_for_update().filter(pk=delivery_id).first()
     endpoint = WebhookEndpoint.objects.filter(pk=row.endpoint_id).first() if row else None
@@ -155,21 +168,30 @@ def _prepare(delivery_id: UUID, *, first: bool, stopped: bool) -> Parcel | str:
         if endpoint.state == EndpointState.ACTIVE:
             notices.disabled(endpoints.locked(endpoint.id), DisabledFor.OWNER)
         return _skip(row, "The owner of the webhook may no longer manage webhooks.")
-    if first and not row.is_test and _rests(row, endpoint):
+    if not row.is_test and _rests(row, endpoint, attempt):
         return "rests"
     event = Event.of(row.envelope)
     visible = [event] if row.is_test else seen_by([event], by=owner)
     return _packed(row, endpoint, visible[0], owner) if visible else _skip(row, UNSEEN)
 
 
-def _rests(row: WebhookDelivery, endpoint: WebhookEndpoint) -> bool:
-    """Put a delivery off while its endpoint rests; the job that comes later has all its attempts."""
-    rest = (endpoint.resting_until - timezone.now()).total_seconds() if endpoint.resting_until else 0.0
-    if rest <= 0:
+def _rests(row: WebhookDelivery, endpoint: WebhookEndpoint, attempt: int) -> bool:
+    """Put a delivery off while its endpoint rests; else let it be the only one that tries a failing endpoint.
+
+    The job that comes later counts on from this one's attempts.
+    """
+    if endpoint.failing_since is None:
         return False
-    rest *= 1 + random.random() / 10  # noqa: S311 - spreads load
-    row.next_at = timezone.now() + dt.timedelta(seconds=rest)
-    row.job_id = ask(row, delay=rest)
+    endpoint = endpoints.locked(endpoint.id)
+    now = timezone.now()
+    if endpoint.resting_until is None or endpoint.resting_until <= now:
+        if endpoint.failing_since is not None:
+            endpoint.resting_until = now + dt.timedelta(seconds=SECONDS + 1)
+            endpoint.save(update_fields=["resting_until"])
+        return False
+    rest = (endpoint.resting_until - now).total_seconds() * (1 + random.random() / 10)  # noqa: S311 - spreads load
+    row.next_at = now + dt.timedelta(seconds=rest)
+    row.job_id = ask(row, delay=rest, spent=attempt - 1)
     row.save(update_fields=["next_at", "job_id"])
     return True
 
@@ -190,12 +212,12 @@ def _skip(row: WebhookDelivery, reason: str) -> str:
     return "skipped"
 
 
-def ask(row: WebhookDelivery, *, delay: float = 0.0, priority: int = 0) -> UUID:
+def ask(row: WebhookDelivery, *, delay: float = 0.0, priority: int = 0, spent: int = 0) -> UUID:
     """Queue the job of a delivery, which looks up by itself with whose rights it sends."""
     return queue.enqueue(
         TASK,
         tenant=row.tenant_id,
-        args={"delivery_id": str(row.id)},
+        args={"delivery_id": str(row.id), "spent": spent},
         title=f"{row.event_type} → webhook",
         by=SYSTEM,
         priority=priority,
@@ -258,9 +280,10 @@ def _mark(endpoint_id: UUID, outcome: Outcome, *, gone: bool) -> bool:
         return True
     if row.state != EndpointState.ACTIVE:
         return True
-    row.failing_since = row.failing_since or now
-    if row.failures >= TOLERATED:
-        rest = min(REST * 2 ** min(row.failures - TOLERATED, 10), LONGEST_REST)
+    row.failing_since, row.resting_until = row.failing_since or now, None
+    beyond = row.failures - (1 if outcome.seconds >= SLOW else TOLERATED)
+    if beyond >= 0:
+        rest = min(REST * 2 ** min(beyond, 10), LONGEST_REST)
         row.resting_until = now + dt.timedelta(seconds=rest)
     row.save(update_fields=["failing_since", "resting_until"])
     if gone or now - row.failing_since > DISABLE_AFTER:

@@ -2,17 +2,21 @@
 
 import datetime as dt
 import json
+import threading
+import time
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage
 from django.core import mail
+from django.db import connections
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from apps.core.actor import Actor
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
+from apps.events.jobs import runner
 from apps.events.models import DeliveryState, Job, OutboxEvent, WebhookEndpoint
 from apps.events.webhooks import deliveries, delivering, endpoints, queries
 from tests.core.listeners import Canary, Receiver, plain
@@ -212,6 +216,69 @@ def test_a_dead_receiver_rests_instead_of_keeping_workers_busy(
     assert {row.state for row in way.deliveries()} == {DeliveryState.DELIVERED}
 
 
+def test_a_receiver_that_keeps_workers_waiting_gets_one_call_and_no_attempt_is_lost(
+    acme: TenantRef, boss: Actor, way: Way, receiver: Receiver, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(delivering, "SLOW", 0.0)
+    receiver.answer = plain(500)
+    hook(acme, receiver.url, boss, "api_lead.created")
+    for _ in range(6):
+        lead(acme, boss)
+    way.go()
+    assert len(receiver.seen) == 1
+    for _ in range(6 * delivering.MOST_ATTEMPTS * 2):
+        way.work(again=True)
+    rows = way.deliveries()
+    assert [row.attempts for row in rows] == [delivering.MOST_ATTEMPTS] * 6
+    assert {row.state for row in rows} == {DeliveryState.FAILED}
+    with platform_scope("test"):
+        assert Job.objects.filter(state="failed").count() == 6
+
+
+def test_a_failing_receiver_is_tried_by_one_worker_at_a_time(
+    acme: TenantRef, boss: Actor, way: Way, receiver: Receiver
+) -> None:
+    at_once, most, lock = [0], [0], threading.Lock()
+
+    def answer(handler: Any, body: bytes) -> None:
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.05)
+        with lock:
+            at_once[0] -= 1
+        plain(500)(handler, body)
+
+    receiver.answer = answer
+    endpoint_id, _ = hook(acme, receiver.url, boss, "api_lead.created")
+
+    def run_with_four(failing: bool) -> int:
+        with tenant_scope(acme):
+            since = timezone.now() if failing else None
+            WebhookEndpoint.objects.filter(pk=endpoint_id).update(failing_since=since, resting_until=None)
+        for _ in range(8):
+            lead(acme, boss)
+        way.relay()
+        most[0] = 0
+        threads = [threading.Thread(target=_drain) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return most[0]
+
+    assert run_with_four(failing=False) > 1  # the control: a healthy one is called by all of them
+    assert run_with_four(failing=True) == 1
+
+
+def _drain() -> None:
+    try:
+        while runner.run_next():
+            pass
+    finally:
+        connections.close_all()
+
+
 def test_the_owner_s_rights_decide_what_is_sent(
     acme: TenantRef, boss: Actor, manager: Actor, way: Way, receiver: Receiver
 ) -> None:
@@ -330,8 +397,6 @@ def test_both_secrets_sign_while_one_is_replaced(
 def test_delivered_once_however_often_the_event_is_handed_over(
     acme: TenantRef, boss: Actor, way: Way, receiver: Receiver
 ) -> None:
-    from django.db import connections
-
     hook(acme, receiver.url, boss, "api_lead.created")
     lead(acme, boss)
     way.go()

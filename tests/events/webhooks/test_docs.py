@@ -67,6 +67,7 @@ def test_the_plan_is_the_code_s() -> None:
         ("2xx within 20 seconds", delivering.SECONDS == 20),
         ("five days without one success", delivering.DISABLE_AFTER.days == 5),
         ("After five failures in a row", delivering.TOLERATED == 5),
+        ("longer than 2 seconds", delivering.SLOW == 2),
         ("30 s at first and 15 min at most", (delivering.REST, delivering.LONGEST_REST) == (30, 900)),
         ("each attempt for 30 days", keeping.LOG_DAYS == 30),
         ("remembered for 90 days", keeping.RECEIPT_DAYS == 90),
