@@ -60,8 +60,8 @@ def _params(
     name: str, subject: str | None, data: Mapping[str, Any] | None, by: Actor, tenant: TenantRef | UUID | None
 ) -> list[Any]:
     known = type_of(name)
-    values = dict(data or {})
-    if fault := known.shape.fault(values):
+    values = canonical.plain(data or {})
+    if fault := known.checks.fault(values):
         msg = f"{name}: {fault}"
         raise ValueError(msg)
     if tenant is HERE:
@@ -76,6 +76,7 @@ def _params(
         "subject": subject,
         "time": dt.datetime.now(dt.UTC),
         "datacontenttype": "application/json",
+        "dataschema": known.uri,
         "dataversion": known.version,
         "tenant": tenant_id,
         "actor": f"{by.kind}:{by.id}",

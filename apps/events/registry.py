@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.core.registry import Registry
-from apps.events.shape import Shape
+from apps.events.schema import Schema
 from apps.events.types import Event
 
 
@@ -13,17 +13,22 @@ from apps.events.types import Event
 class EventType:
     """A kind of fact. `name` is `noun.verbed`, or `*.verbed` for every noun that has no type of its own.
 
-    `schema` describes `data` with the keywords of `Shape`; `version` grows when it changes.
+    `schema` is a JSON Schema (2020-12) of `data`; `version` grows when it changes.
     """
 
     name: str
     summary: str
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
     version: int = 1
-    shape: Shape = field(init=False, repr=False, compare=False)
+    checks: Schema = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", Shape(self.schema))
+        object.__setattr__(self, "checks", Schema(self.schema))
+
+    @property
+    def uri(self) -> str:
+        """The name of the schema's version, as envelopes carry it."""
+        return f"urn:aibos:event:{self.name}:{self.version}"
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from apps.core import context, queue
 from apps.core.actor import SYSTEM, Actor
 from apps.core.scope import TenantRef, current_scope, platform_scope, tenant_scope
 from apps.events import outbox, registry
-from apps.events.models import OutboxEvent
-from apps.events.registry import EventType
 from apps.events.delivery import GROUP, Delivery
+from apps.events.models import OutboxEvent
 from apps.events.reader import Reader, lag
+from apps.events.registry import EventType
 from apps.events.types import Event
 from apps.tenants import lifecycle
 from apps.tenants.models import Tenant
@@ -89,6 +89,7 @@ def test_the_envelope_is_a_cloud_event(in_acme: object, acme: TenantRef) -> None
         "source": f"/tenants/{acme.id}",
         "subject": "lead:7",
         "datacontenttype": "application/json",
+        "dataschema": "urn:aibos:event:lead.created:2",
         "dataversion": 2,
         "tenant": str(acme.id),
         "actor": "member:anna",
@@ -108,12 +109,12 @@ def test_an_unregistered_type_is_refused(in_acme: object) -> None:
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        ({}, "lacks id"),
-        ({"id": 1}, "must be string"),
-        ({"id": "1", "n": "x"}, "integer or null"),
-        ({"id": "1", "n": True}, "integer or null"),
-        ({"id": "1", "more": 1}, "may not hold more"),
-        ({"id": "1", "tags": ["a", 2]}, r"tags\[\] must be string"),
+        ({}, 'data: "id" is a required property'),
+        ({"id": 1}, 'data.id: 1 is not of type "string"'),
+        ({"id": "1", "n": "x"}, "data.n: "),
+        ({"id": "1", "n": True}, "data.n: "),
+        ({"id": "1", "more": 1}, "'more' was unexpected"),
+        ({"id": "1", "tags": ["a", 2]}, r"data.tags.1: 2 is not of type"),
         ({"id": "nul\x00"}, "NUL"),
     ],
 )
@@ -122,10 +123,44 @@ def test_data_must_fit_the_type(in_acme: object, data: dict[str, Any], fault: st
         outbox.emit("lead.created", data=data, by=SYSTEM)
 
 
-def test_a_schema_uses_only_what_is_checked() -> None:
-    for schema in ({"pattern": "a"}, {"type": "number"}, {"properties": {"a": {"minimum": 1}}}):
-        with pytest.raises(ValueError, match="may not use"):
-            EventType("lead.odd", "No.", schema)
+@pytest.mark.parametrize(
+    ("schema", "fault"),
+    [
+        ({"requird": ["a"]}, "may not use requird"),
+        ({"properties": {"a": {"minimun": 1}}}, "may not use minimun"),
+        ({"type": "text"}, "The schema is none"),
+        ({"$ref": "https://example.org/schema"}, "may not refer to"),
+        ({"$id": "https://example.org/schema"}, "may not use"),
+        ({"properties": {"a": {"pattern": "(?=a)b"}}}, "The schema is none"),
+        ({"description": "x" * 30_000}, "longer than"),
+    ],
+)
+def test_a_schema_uses_only_what_is_checked(schema: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        EventType("lead.odd", "No.", schema)
+
+
+def test_the_whole_of_json_schema_is_enforced(in_acme: object) -> None:
+    parts = {
+        "mail": {"type": "string", "format": "email"},
+        "code": {"type": "string", "pattern": "^(a+)+$", "maxLength": 100},
+        "stage": {"$ref": "#/$defs/stage"},
+    }
+    schema = {
+        "properties": parts,
+        "$defs": {"stage": {"enum": ["new", "won"]}},
+        "dependentRequired": {"code": ["mail"]},
+    }
+    registry.register(EventType("lead.rich", "Rich.", schema))
+    assert outbox.emit("lead.rich", data={"mail": "a@b.example", "code": "aa", "stage": "won"}, by=SYSTEM)
+    for wrong in (
+        {"mail": "x"},
+        {"stage": "lost"},
+        {"code": "a"},
+        {"mail": "a@b.example", "code": "a" * 90 + "!"},
+    ):
+        with pytest.raises(ValueError, match="data"):
+            outbox.emit("lead.rich", data=wrong, by=SYSTEM)
 
 
 def test_decimals_travel_as_text(in_acme: object) -> None:
