@@ -6,12 +6,13 @@ connection of its own, so that no rollback of the asking page takes it back.
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import connections
+from django.db.models import Q
 
 from apps.audit import directory, ledger
 from apps.audit.aside import Aside
@@ -20,6 +21,7 @@ from apps.audit.types import BadEntry, Verdict
 from apps.audit.verify import LedgerTampered, verify
 from apps.core.actor import SYSTEM, Actor
 from apps.core.db import loss
+from apps.core.ids import NIL
 from apps.core.registry import Registry
 from apps.core.scope import TenantRef, platform_scope
 
@@ -71,6 +73,16 @@ def judge_nightly() -> str:
     if bad:
         raise LedgerTampered("; ".join(bad))
     return f"{len(verdicts)} ledgers, {sum(item.entries for item in verdicts)} entries"
+
+
+def newest(tenants: Iterable[UUID | None]) -> dict[UUID | None, Verification]:
+    """Return the last verification of each of these ledgers (None: the platform's) that has been verified."""
+    wanted = set(tenants)
+    ids = [key for key in wanted if key is not None]
+    rows = Verification.objects.filter(
+        Q(tenant_id__in=ids) | (Q(tenant_id=None) if None in wanted else Q(pk=NIL))
+    )
+    return {row.tenant_id: row for row in rows.order_by("tenant_id", "-id").distinct("tenant_id")}
 
 
 def recent(tenant_id: UUID | None, limit: int = 10) -> list[Verification]:

@@ -147,6 +147,10 @@ def test_integrity_is_verified_from_its_page(superuser: Client, scoped: Client, 
     document = superuser.get("/console/integrity/?book=acme&format=json").json()
     assert (document["tenant"], document["status"]) == (str(acme.id), "holds")
     assert scoped.get("/console/integrity/?book=acme").status_code == 200
+    assert [row["slug"] for row in scoped.get("/console/integrity/?book=acme").context["ledgers"]] == ["acme"]
+    every = superuser.get("/console/integrity/").context["ledgers"]
+    assert {row["slug"] for row in every} == {"platform", "acme", "globex"}
+    assert every[-1]["key"] == "holds", "what needs somebody stands first"
     assert scoped.get("/console/integrity/?book=globex").status_code == 404
     assert scoped.get("/console/integrity/?book=platform&format=json").status_code == 403
     assert scoped.post("/console/integrity/", {"book": "globex"}).status_code == 404

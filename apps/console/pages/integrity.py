@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.audit import report
-from apps.console.operator import actor_of
+from apps.audit import report, verdicts
+from apps.console.operator import actor_of, sees_everything, tenants_of
 from apps.console.pages.ledger import PLATFORM, LedgerBooks
 from apps.console.panels import Badge, Tone
 from apps.core.canonical import plain
@@ -23,6 +23,8 @@ STATES: dict[str, tuple[Any, Tone]] = {
     "tampered": (gettext_lazy("does not hold"), "danger"),
     "unverified": (gettext_lazy("not verified yet"), "warning"),
 }
+ORDER = ("tampered", "unverified", "holds")
+MOST = 500
 
 
 class IntegrityPage(LedgerBooks):
@@ -52,6 +54,20 @@ class IntegrityPage(LedgerBooks):
         asked = urlencode({"book": book.slug if book else PLATFORM, "verified": "1"})
         return HttpResponseRedirect(f"{reverse('console:integrity')}?{asked}")
 
+    def ledgers(self) -> list[dict[str, Any]]:
+        """Every ledger the operator may open with its last verdict, the bad and the unverified first."""
+        shown = [(None, PLATFORM, _("Platform"))] if sees_everything(self.request) else []
+        shown += [(row.pk, row.slug, row.name) for row in tenants_of(self.request).order_by("slug")[:MOST]]
+        found = verdicts.newest(key for key, _slug, _name in shown)
+        rows = []
+        for key, slug, name in shown:
+            last = found.get(key)
+            state = report.status([last] if last else [])
+            rows.append(
+                {"slug": slug, "name": name, "last": last, "state": Badge(*STATES[state]), "key": state}
+            )
+        return sorted(rows, key=lambda row: ORDER.index(row["key"]))
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """The report's values."""
         book = self.book()
@@ -64,6 +80,7 @@ class IntegrityPage(LedgerBooks):
             "verification": found["verifications"][0] if found["verifications"] else None,
             "verifications": _dated(found["verifications"]),
             "state": Badge(*STATES[found["status"]]),
+            "ledgers": self.ledgers(),
             "just_verified": bool(self.request.GET.get("verified")),
         }
         return super().get_context_data(**with_label, **kwargs)

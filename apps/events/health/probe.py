@@ -33,6 +33,7 @@ EVERY = 10.0
 FRESH = 35.0
 SETTLES = 2
 KEEP_DAYS = 7
+KEEP_ALERTS_DAYS = 90
 STALE_LEASE = 20.0
 GLANCE = 30.0
 CHANGED = "health.changed"
@@ -53,6 +54,7 @@ ON CONFLICT (start, name) DO UPDATE SET probes = kept.probes + 1, peak = greates
 """
 FORGET = "DELETE FROM public.events_check_minute WHERE start < %s"
 GONE = "DELETE FROM public.events_check WHERE NOT name = ANY(%s) AND at < %s"
+OVER = "DELETE FROM public.events_alert WHERE resolved_at < %s"
 STALE = """
 SELECT count(*) FROM public.events_job
 WHERE state = 'running' AND lease_until < clock_timestamp() - %s * interval '1 second'
@@ -165,8 +167,9 @@ def _keep(cursor: Any, findings: dict[str, Finding], now: dt.datetime) -> None:
 
 
 def forget(cursor: Any, now: dt.datetime) -> None:
-    """Remove minutes older than `KEEP_DAYS`, and checks that nobody registers any more."""
+    """Remove what is too old of minutes and alerts that are over, and checks that nobody registers any more."""
     cursor.execute(FORGET, [now - dt.timedelta(days=KEEP_DAYS)])
+    cursor.execute(OVER, [now - dt.timedelta(days=KEEP_ALERTS_DAYS)])
     cursor.execute(GONE, [list(health.checks()), now - dt.timedelta(minutes=10)])
 
 

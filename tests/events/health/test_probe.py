@@ -4,17 +4,20 @@ import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from django.db import connections
 from django.utils import timezone
+from psycopg import sql
 
 from apps.audit import queries
 from apps.audit.sequencer import run_until_empty
 from apps.core import health
 from apps.core.health import Finding
 from apps.core.scope import TenantRef, platform_scope
-from apps.events.health import alerts, probe
+from apps.events.health import alerts, healing, probe
 from apps.events.models import Alert, CheckMinute, CheckState, Job, OutboxEvent
+from tests.events.working import until
 from tests.people import People
 
 Say = Callable[..., None]
@@ -144,11 +147,22 @@ def test_the_memory_is_bounded(moon: Say) -> None:
     old = timezone.now() - dt.timedelta(days=probe.KEEP_DAYS, hours=1)
     with platform_scope("test"):
         CheckMinute.objects.create(name="moon", start=old, worst=0, message="")
+        long_ago = timezone.now() - dt.timedelta(days=probe.KEEP_ALERTS_DAYS, hours=1)
+        for subject, over in (("open", None), ("lately", timezone.now()), ("long ago", long_ago)):
+            Alert.objects.create(
+                kind="x",
+                subject=subject,
+                severity="warning",
+                message="x",
+                raised_at=long_ago,
+                resolved_at=over,
+            )
         CheckState.objects.create(name="gone", status="ok", message="", at=old, since=old, settled="ok")
     probe.probe()
     with platform_scope("test"), connections["default"].cursor() as cursor:
         probe.forget(cursor, timezone.now())
         assert not CheckMinute.objects.filter(start=old).exists()
+        assert set(Alert.objects.values_list("subject", flat=True)) == {"open", "lately"}
         assert not CheckState.objects.filter(name="gone").exists(), (
             "a check that nobody registers is forgotten"
         )
@@ -188,3 +202,47 @@ def test_acknowledging_takes_it_out_of_the_way_of_operators_only(moon: Say, peop
         assert alerts.for_operators() == ()
         assert Alert.objects.get(pk=notice.id).resolved_at is None
         assert Alert.objects.get(pk=notice.id).operators_ack_by == "Olga Operator"
+
+
+def test_a_database_that_was_away_is_written_down_after(
+    moon: Say, admin_url: str, database_name: str
+) -> None:
+    """Nobody may connect for a while; the probe goes on by itself and records that it did."""
+    healing.side.drain()
+    with platform_scope("test"):
+        before = len(queries.history("health:connection_reset", limit=200))
+    connections["default"].close()
+    stop = threading.Event()
+
+    def run() -> None:
+        probe.probe_forever(stop, every=0.05)
+        connections.close_all()
+
+    thread = threading.Thread(target=run)
+    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        thread.start()
+        admin.execute(allow.format(sql.Identifier(database_name), sql.SQL("false")))
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database_name]
+        )
+        away = threading.Event()
+        away.wait(1.0)
+        admin.execute(allow.format(sql.Identifier(database_name), sql.SQL("true")))
+
+    def written() -> bool:
+        healing.side.drain()
+        with platform_scope("test"):
+            return len(queries.history("health:connection_reset", limit=200)) > before
+
+    try:
+        until(written)
+        until(lambda: bool(known_checks()))
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+def known_checks() -> list[str]:
+    with platform_scope("test"):
+        return list(CheckState.objects.values_list("name", flat=True))
