@@ -20,6 +20,7 @@ from apps.console.doings.people import (
     Withdraw,
     granted_to,
 )
+from apps.console.doings.privacy import ErasePerson
 from apps.console.panels import Badge, Fact, Link, Panel, Table
 from apps.console.registers.register import Register, Tool
 from apps.console.registers.states import in_list
@@ -37,7 +38,16 @@ class PersonRegister(Register):
     list_filter = ("is_staff", "is_superuser", "is_active")
     search_fields = ("email", "name")
     ordering = ("email",)
-    deeds = (SendReset(), Grant(), Withdraw(), EndSessions(), Dismiss(), CloseAccount(), OpenAccount())
+    deeds = (
+        SendReset(),
+        Grant(),
+        Withdraw(),
+        EndSessions(),
+        Dismiss(),
+        CloseAccount(),
+        OpenAccount(),
+        ErasePerson(),
+    )
 
     def tools(self, request: HttpRequest) -> Sequence[Tool]:
         return [Tool(_("New operator"), reverse("console:new_operator"), "person_add")]

@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from apps.console.doings.access import Invite
 from apps.console.doings.modules import InstallModule, UninstallModule, UpgradeModule
+from apps.console.doings.privacy import KeepEntries, PlaceHold, ReleaseHold
 from apps.console.doings.tenant_changes import AddHost, ChangePlan, ChangeSettings, Export
 from apps.console.doings.tenant_moves import Archive, Delete, Restore, Resume, Retry, Suspend
 from apps.console.operator import sees_everything
@@ -47,6 +48,9 @@ class TenantRegister(Register):
         ChangePlan(),
         ChangeSettings(),
         Export(),
+        KeepEntries(),
+        PlaceHold(),
+        ReleaseHold(),
         UninstallModule(),
         Suspend(),
         Archive(),
