@@ -153,6 +153,7 @@ class LedgerPage(LedgerBooks):
             next=f"?{urlencode({**plain, 'cursor': page.next})}" if page.next else "",
             first=f"?{urlencode(plain)}" if cursor else "",
             filtered=bool(set(plain) - {"book"}),
+            evidence="" if book else evidence_url(form.filters() if form.is_valid() else queries.Filters()),
             verdict=self.verdict,
             **kwargs,
         )
@@ -163,6 +164,20 @@ class LedgerPage(LedgerBooks):
             return queries.browse(filters, cursor)
         with tenant_scope(book):
             return queries.browse(filters, cursor)
+
+
+def evidence_url(filters: queries.Filters) -> str:
+    """Return where the evidence of the platform's own ledger is, about what the page is filtered by.
+
+    Tenants take that of theirs: it holds their values, which operators do not see.
+    """
+    asked = {"kind": "ledger"}
+    if ":" in filters.target:
+        asked = {"kind": "record", "target": filters.target}
+    elif filters.since or filters.until:
+        days = {"since": filters.since, "until": filters.until}
+        asked = {"kind": "period"} | {name: day.isoformat() for name, day in days.items() if day}
+    return f"/api/v1/ledger/evidence?{urlencode(asked)}"
 
 
 def target_names(entries: Sequence[LedgerEntry]) -> dict[str, str]:
