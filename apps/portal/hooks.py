@@ -43,7 +43,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Subject:
-    """An object with its events; `label` as readers know it."""
+    """An object with its events; `name` as in their types, `label` as readers know it."""
 
     name: str
     label: str
@@ -64,10 +64,10 @@ def subjects(chosen: set[str]) -> list[Subject]:
     found = []
     for definition in catalog():
         label = definition.label_for(show.locale(), plural=True)
-        names = [(f"{definition.name}.*", _("All"))]
-        names += [(f"{definition.name}.{verb}", str(VERBS[verb])) for verb in RECORD_VERBS if verb in VERBS]
+        names = [(f"{definition.noun}.*", _("All"))]
+        names += [(f"{definition.noun}.{verb}", str(VERBS[verb])) for verb in RECORD_VERBS if verb in VERBS]
         found.append(
-            Subject(definition.name, label, [Choice(name, text, name in chosen) for name, text in names])
+            Subject(definition.noun, label, [Choice(name, text, name in chosen) for name, text in names])
         )
     return sorted(found, key=lambda subject: subject.label.casefold())
 

@@ -107,7 +107,7 @@ def test_a_webhook_from_setting_up_to_sending_again(
         receiver.answer = plain(503, b"closed for today")
         apart(lambda: something_happens(atelier))
         page.get_by_role("link", name="Warehouse").click()
-        page.get_by_role("link", name="crm_lead.created").click()
+        page.get_by_role("link", name="crm.lead.created").click()
         expect(page.get_by_text("The receiver answered 503.").first).to_be_visible()
         expect(page.get_by_text("closed for today")).to_be_visible()
         page.get_by_role("link", name="Warehouse").click()

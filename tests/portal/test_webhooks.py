@@ -18,7 +18,7 @@ from tests.core.listeners import VOUCHED, Receiver, plain
 from tests.events.webhooks.conftest import Way, wipe
 from tests.portal.atelier import Atelier
 
-FORM = {"url": "https://hooks.example.org/in", "description": "Warehouse", "types": ["crm_lead.created"]}
+FORM = {"url": "https://hooks.example.org/in", "description": "Warehouse", "types": ["crm.lead.created"]}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def only(atelier: Atelier, model: Any) -> Any:
 def test_a_webhook_is_set_up_and_its_secret_shown_once(atelier: Atelier) -> None:
     admin = atelier.client("admin")
     assert "No webhooks yet" in shown(admin.get("/settings/webhooks"))
-    assert 'value="crm_lead.created"' in shown(admin.get("/settings/webhooks/new"))
+    assert 'value="crm.lead.created"' in shown(admin.get("/settings/webhooks/new"))
     text = shown(admin.post("/settings/webhooks/new", FORM))
     secret = secret_on(text)
     assert secret.startswith("whsec_")
@@ -81,12 +81,12 @@ def test_what_is_wrong_stands_at_its_field(atelier: Atelier) -> None:
 
 def test_types_are_ticked_typed_or_everything(atelier: Atelier) -> None:
     admin = atelier.client("admin")
-    shown(admin.post("/settings/webhooks/new", FORM | {"further": "*.purged crm_account.*"}))
+    shown(admin.post("/settings/webhooks/new", FORM | {"further": "*.purged crm.account.*"}))
     row = only(atelier, WebhookEndpoint)
-    assert row.types == ["*.purged", "crm_account.*", "crm_lead.created"]
+    assert row.types == ["*.purged", "crm.account.*", "crm.lead.created"]
     text = shown(admin.get(f"/settings/webhooks/{row.id}/edit"))
     assert re.search(r'id="f-further" name="further" value="\*\.purged"', text)
-    assert re.search(r'value="crm_account\.\*" checked', text)
+    assert re.search(r'value="crm\.account\.\*" checked', text)
     answer = admin.post(f"/settings/webhooks/{row.id}/edit", FORM | {"everything": "1"})
     assert answer.status_code == 302
     assert only(atelier, WebhookEndpoint).types == ["*"]
@@ -146,7 +146,7 @@ def test_failures_are_told_and_missed_events_sent(atelier: Atelier, receiver: Re
     way.go()
     text = shown(admin.get(path))
     assert "Failing since" in text
-    assert "crm_lead.created" in text
+    assert "crm.lead.created" in text
     delivery = only(atelier, WebhookDelivery)
     text = shown(admin.get(f"/settings/webhooks/deliveries/{delivery.id}"))
     assert "The receiver answered 500." in text

@@ -17,7 +17,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def matches(pattern: str, event_type: str) -> bool:
-    """Return whether `pattern` takes the type: `*`, `crm_lead.*`, `*.created`, or a whole name."""
+    """Return whether `pattern` takes the type: `*`, `crm.lead.*`, `*.created`, or a whole name."""
     return _compiled(pattern).fullmatch(event_type) is not None
 
 
