@@ -75,7 +75,7 @@ def subjects(chosen: set[str]) -> list[Subject]:
 def others(chosen: set[str]) -> list[Choice]:
     """Return the types that are about the tenant itself and that somebody in it may know of."""
     return [
-        Choice(name, item.summary, name in chosen)
+        Choice(name, _(item.summary), name in chosen)
         for name, item in sorted(event_types.items())
         if name in audiences and not name.startswith(HIDDEN)
     ]

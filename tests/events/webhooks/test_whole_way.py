@@ -1,0 +1,28 @@
+"""The whole way: a record changes, the log's own reader hands the event over, a worker sends it."""
+
+import json
+from typing import Any
+
+from apps.core.actor import Actor
+from apps.core.scope import TenantRef, platform_scope
+from apps.events import relay
+from apps.events.models import InboxEvent
+from tests.core.listeners import Receiver
+from tests.events.webhooks.conftest import Way, hook, lead
+
+
+def test_from_the_record_to_the_receiver(
+    acme: TenantRef, globex: TenantRef, staff: Any, boss: Actor, way: Way, receiver: Receiver
+) -> None:
+    relay.deliver_all()  # what earlier tests wrote
+    hook(acme, receiver.url, boss, "api_lead.*")
+    ids = [lead(acme, boss) for _ in range(20)]
+    lead(globex, staff.actor("owner", "globex"))
+    relay.deliver_all()
+    relay.deliver_all()
+    way.work()
+    assert [json.loads(body)["data"]["id"] for _, _, body in receiver.seen] == ids
+    with platform_scope("test"):
+        noted = InboxEvent.objects.filter(subscriber="webhooks")
+        assert noted.filter(tenant_id=acme.id).count() == 20
+        assert noted.filter(tenant_id=globex.id).count() == 0
