@@ -178,6 +178,13 @@ class ObjectDef:
         return TABLE_PREFIX + self.name
 
     @property
+    def noun(self) -> str:
+        """What its records are called in events: `crm.lead` for the module's `crm_lead`, else the object's name."""
+        prefix = f"{self.module.replace('-', '_')}_" if self.module else ""
+        own = self.name.removeprefix(prefix)
+        return f"{prefix[:-1]}.{own}" if own != self.name else self.name
+
+    @property
     def owner_field(self) -> str | None:
         """The column the owner rule looks at, or None for objects without owners."""
         return "owner_id" if self.ownership == "user" else None

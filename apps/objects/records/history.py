@@ -58,7 +58,7 @@ def write(
         raise Swerve from error
     data = {"object": call.obj.name, "id": str(record_id), "version": version, "changed": changed}
     event = outbox.statement(
-        f"{call.obj.name}.{verb}", subject=target, data=data, by=call.by, tenant=call.tenant
+        f"{call.obj.noun}.{verb}", subject=target, data=data, by=call.by, tenant=call.tenant
     )
     texts = (*entry.texts, ("event", event[0].as_string(None)))
     return Book(texts, [*entry.params, *event[1]], entry)
