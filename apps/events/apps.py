@@ -21,7 +21,8 @@ class EventsConfig(AppConfig):
             "Make and drop days of the event log", 3600, import_module("apps.events.partitions").keep
         )
         chores.chores.register("events.days", days)
-        for part in ("fanout", "deliveries", "receiving", "keeping"):
+        for part in ("fanout", "deliveries", "receiving", "keeping", "health"):
             import_module(f"apps.events.webhooks.{part}")
         import_module("apps.events.jobs.replay")
+        import_module("apps.events.schedules.announcing")
         import_module("apps.core.queue").use(import_module("apps.events.jobs.work").Work())

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Func
+from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.ids import uuid7
@@ -112,7 +112,10 @@ class WebhookDelivery(models.Model):
 
     class Meta:
         db_table = "webhooks_delivery"
-        indexes = [models.Index(fields=["endpoint_id", "-id"], name="webhooks_delivery_list")]
+        indexes = [
+            models.Index(fields=["endpoint_id", "-id"], name="webhooks_delivery_list"),
+            models.Index(fields=["next_at"], name="webhooks_delivery_waiting", condition=Q(state="waiting")),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["endpoint_id", "event_id"], name="webhooks_delivery_once")
         ]
