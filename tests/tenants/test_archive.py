@@ -1,5 +1,6 @@
 """One tenant out and in again: rows, files, people and the ledger; a changed archive is refused."""
 
+import datetime as dt
 import json
 import shutil
 import zipfile
@@ -8,17 +9,22 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
-from apps.audit import ledger
+from apps.audit import ledger, queries
+from apps.audit.merkle.maker import sign_now
+from apps.audit.privacy import erasure, holds, retention
 from apps.audit.sequencer import run_until_empty
 from apps.audit.verify import verify
-from apps.core.actor import SYSTEM
+from apps.core import signing
+from apps.core.actor import SYSTEM, Actor
 from apps.core.db import guard
 from apps.core.errors import Conflict, Problem
+from apps.core.ids import uuid7
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 from apps.identity.models import Membership, User
 from apps.tenants import archiving, lifecycle, removal
 from apps.tenants.models import Tenant
 from apps.tenants.states import State
+from tests.audit.settling import settle
 
 CANARY = "Köln – 東京"
 
@@ -139,3 +145,50 @@ def test_no_archive_at_all(folders: Path) -> None:
     path.write_bytes(b"PK nonsense")
     with pytest.raises(Problem, match="no archive"):
         archiving.restore(path=path, slug="bad", host="bad.localhost", by=SYSTEM)
+
+
+def test_what_the_ledger_seals_holds_and_has_removed_goes_along(
+    fresh_tenant: TenantRef, folders: Path, settings: object
+) -> None:
+    user = uuid7()
+    anna = Actor(kind="member", id=str(user), label="Anna Adler", user_id=user)
+    with tenant_scope(fresh_tenant):
+        gone = ledger.record("thing.created", by=anna, target="thing:0")
+        for number in range(5):
+            ledger.record("thing.created", by=SYSTEM, target=f"thing:{number}")
+        retention.set_days(30, by=SYSTEM)
+    run_until_empty()
+    settle(fresh_tenant)
+    sign_now(fresh_tenant)
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=40)
+    assert retention.prune(fresh_tenant, by=SYSTEM, now=later).removed
+    with tenant_scope(fresh_tenant):
+        kept = ledger.record("thing.created", by=anna, target="thing:9")
+        erasure.erase("thing:1", by=SYSTEM, reason="asked")
+        held = holds.place(subject="thing:2", reason="case", by=SYSTEM)
+        holds.release(held.id, by=SYSTEM, reason="closed")
+    settle(fresh_tenant)
+    archive = folders / "kept.zip"
+    shutil.copy(exported(fresh_tenant, folders), archive)
+    removed(fresh_tenant)
+    old = settings.SECRET_KEY  # type: ignore[attr-defined]
+    trusted = signing.fingerprint(signing.public_key("tenant archive"))
+    settings.SECRET_KEY = "another installation " * 3  # type: ignore[attr-defined]
+    try:
+        made = archiving.restore(
+            path=archive, slug="moved-ledger", host="moved-ledger.localhost", by=SYSTEM, trusted=trusted
+        )
+        with tenant_scope(made.ref):
+            assert queries.entry(kept).actor.label == "Anna Adler"
+            assert queries.entry(gone) is None
+            assert [row.subject for row in erasure.recent()] == ["thing:1"]
+            assert [row.reason for row in holds.every()] == ["case"]
+        assert verify(made.ref).ok
+        settle(made.ref)
+        sign_now(made.ref)
+        verdict = verify(made.ref)
+        assert verdict.ok, verdict.bad
+        assert verdict.pruned
+        removed(made.ref)
+    finally:
+        settings.SECRET_KEY = old  # type: ignore[attr-defined]

@@ -123,7 +123,7 @@ def take(ledger: UUID | None, subject: str, clock: int | None = None) -> Key:
     made = os.urandom(32)
     key_id = uuid7()
     ring.expect(key_id)
-    wrapped = _wrap(made, _bound(key_id, ledger, subject))
+    wrapped = wrap(key_id, ledger, subject, made)
     return Key(key_id, ledger, subject, AESGCM(made), tick, wrapped)
 
 
@@ -184,20 +184,25 @@ def _wrapping(secret: str) -> AESGCM:
     return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret.encode()))
 
 
-def _wrap(key: bytes, bound: bytes) -> bytes:
+def wrap(key_id: UUID, ledger: UUID, subject: str, key: bytes) -> bytes:
+    """Return a key as its row keeps it."""
     nonce = os.urandom(NONCE)
-    return nonce + _wrapping(settings.SECRET_KEY).encrypt(nonce, key, bound)
+    return nonce + _wrapping(settings.SECRET_KEY).encrypt(nonce, key, _bound(key_id, ledger, subject))
+
+
+def unwrap(key_id: UUID, ledger: UUID, subject: str, wrapped: bytes) -> bytes | None:
+    """Return the key of a row; None when neither SECRET_KEY nor one of its predecessors opens it."""
+    bound = _bound(key_id, ledger, subject)
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        try:
+            return _wrapping(secret).decrypt(wrapped[:NONCE], wrapped[NONCE:], bound)
+        except InvalidTag:
+            continue
+    return None
 
 
 def _unwrapped(
     key_id: UUID, ledger: UUID, subject: str, wrapped: bytes, tick: Tick | None = None
 ) -> Key | None:
-    """Return the key of a row; None when neither SECRET_KEY nor one of its predecessors opens it."""
-    raw, bound = bytes(wrapped), _bound(key_id, ledger, subject)
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        try:
-            plain = _wrapping(secret).decrypt(raw[:NONCE], raw[NONCE:], bound)
-        except InvalidTag:
-            continue
-        return Key(key_id, ledger, subject, AESGCM(plain), tick)
-    return None
+    plain = unwrap(key_id, ledger, subject, bytes(wrapped))
+    return Key(key_id, ledger, subject, AESGCM(plain), tick) if plain is not None else None
