@@ -4,12 +4,17 @@ from django.db import connections
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import queries
+from apps.audit.anchors import places, push
 from apps.audit.merkle import checkpoints
 from apps.core.health import Finding, Status, check
 from apps.core.scope import platform_scope
 
 LATE, FAR_TOO_LATE = 5.0, 60.0
 UNSIGNED_LATE, UNSIGNED_TOO_LATE = 60.0, 600.0
+# The oldest checkpoint of a ledger that an anchor at this position does not know.
+UNTOLD = """
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0) FROM public.audit_checkpoint WHERE position >= %s
+"""
 UNVERIFIED = 2 * 86_400.0
 # The newest verdict of every ledger that has entries; the nil UUID is the platform's.
 VERIFIED = """
@@ -73,6 +78,34 @@ def checkpoint_age() -> Finding:
         f"{found.entries} chained entries are unsigned, the oldest for {found.seconds:.0f} s.",
         figures,
     )
+
+
+@check("ledger_anchors", title=_("Ledger anchors"), group="ledger", measure="anchor_untold_seconds")
+def ledger_anchors() -> Finding:
+    """Judge how long the places outside have not been told of a checkpoint; an S3 anchor may take its pause."""
+    with platform_scope("health: anchors"), connections["default"].cursor() as cursor:
+        anchors, states = places.configured(), push.states()
+        waits: dict[str, float] = {}
+        for anchor in anchors:
+            state = states.get(anchor.name)
+            cursor.execute(UNTOLD, [state.position if state else 0])
+            waits[anchor.name] = max(0.0, float(cursor.fetchone()[0]) - anchor.every)
+    errors = {name: state.error for name, state in states.items() if name in waits and state.error}
+    longest = max(waits.values(), default=0.0)
+    figures = {
+        "anchors": len(anchors),
+        "anchors_failing": len(errors),
+        "anchor_untold_seconds": round(longest, 3),
+    }
+    if not anchors:
+        return Finding("degraded", "No anchor is configured: checkpoints stay in the database.", figures)
+    late = [name for name, seconds in waits.items() if seconds >= UNSIGNED_LATE]
+    if not late:
+        return Finding("ok", f"{len(anchors)} anchors know every checkpoint.", figures)
+    first = late[0]
+    status: Status = "failed" if waits[first] >= UNSIGNED_TOO_LATE else "degraded"
+    cause = errors.get(first) or "Is the pump running?"
+    return Finding(status, f"The anchor {first} was not told for {waits[first]:.0f} s: {cause}", figures)
 
 
 @check(

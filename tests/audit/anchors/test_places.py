@@ -8,17 +8,26 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import boto3
+import psycopg
 import pytest
 from dulwich.repo import Repo
 from moto.server import ThreadedMotoServer
 
+from apps.audit import ledger
+from apps.audit.anchors import places, push
 from apps.audit.anchors.contract import Anchor, AnchorBroken, Batch, Pushed
 from apps.audit.anchors.file import FileAnchor
 from apps.audit.anchors.git import GitAnchor
 from apps.audit.anchors.places import made
+from apps.audit.anchors.push import Pusher
 from apps.audit.anchors.s3 import S3Anchor
 from apps.audit.merkle import note
 from apps.audit.merkle.hashing import fold, leaf_hash
+from apps.audit.merkle.maker import sign_now
+from apps.core import health
+from apps.core.actor import SYSTEM
+from apps.core.scope import TenantRef, platform_scope, tenant_scope
+from tests.audit.settling import settle
 
 BUCKET = "anchors"
 
@@ -230,3 +239,42 @@ def test_places_are_made_of_words(tmp_path: Path) -> None:
     assert made("file").name == "file"
     assert made(f"git:{tmp_path}#https://example.org/x.git").name == f"git:{tmp_path}"
     assert made("s3://bucket/a/b?days=30&every=90").every == 90
+
+
+class Refusing:
+    """A place that does not answer."""
+
+    name, readable, every = "refusing", False, 0.0
+
+    def push(self, batch: Batch) -> None:
+        raise ConnectionError("no route to host")
+
+    def held(self, origin: str) -> None:
+        return None
+
+
+def test_a_place_that_does_not_answer_keeps_no_other_waiting_and_is_seen(
+    acme: TenantRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, superuser_url: str
+) -> None:
+    with tenant_scope(acme):
+        ledger.record("lead.created", by=SYSTEM)
+    settle(acme)
+    sign_now(acme)
+    good = FileAnchor(tmp_path)
+    monkeypatch.setattr(places, "configured", lambda: (Refusing(), good))
+    assert Pusher().run_once() >= 1
+    assert notes(good, f"aibos/{acme.id}")
+    with platform_scope("test"):
+        states = push.states()
+    assert (states["refusing"].failures, states["refusing"].error) == (1, "ConnectionError: no route to host")
+    assert states["file"].error == ""
+    assert health.run()["ledger_anchors"].status == "ok", "it failed a moment ago"
+    with psycopg.connect(superuser_url) as admin:
+        admin.execute("UPDATE public.audit_checkpoint SET at = at - interval '2 minutes'")
+    found = health.run()["ledger_anchors"]
+    assert found.status == "degraded"
+    assert "no route to host" in found.message
+    monkeypatch.setattr(places, "configured", lambda: (good,))
+    assert health.run()["ledger_anchors"].status == "ok", "negative control: the other one knows everything"
+    monkeypatch.setattr(places, "configured", tuple)
+    assert health.run()["ledger_anchors"].status == "degraded"
