@@ -83,6 +83,7 @@ def make_side(slug: str, mark: str) -> Side:
             "run_id": _import(actor, mark),
             "hold_id": _hold(mark),
             "alert_id": _alert(made.ref, mark),
+            "schedule_id": _schedule(actor, mark),
             **_webhooks(actor, mark),
         }
     return side
@@ -93,6 +94,16 @@ def _job(ref: TenantRef, actor: Actor, mark: str) -> str:
 
     args = {"run_id": str(uuid.uuid4())}
     return str(queue.enqueue("objects.import_check", tenant=ref.id, args=args, title=f"{mark} job", by=actor))
+
+
+def _schedule(actor: Actor, mark: str) -> str:
+    from apps.events.schedules import services
+    from apps.events.schedules.timing import Timing
+
+    timing = Timing("cron", cron="0 7 * * MON")
+    args = {"name": mark}
+    made = services.create(title=f"{mark} week", task="events.announce", args=args, timing=timing, by=actor)
+    return str(made.pk)
 
 
 def _alert(ref: TenantRef, mark: str) -> str:
@@ -179,6 +190,7 @@ def _value(name: str, route: str, object_name: str, side: Side) -> str:
         "signed": "x",
         "module": "crm",
         "field": "account",
+        "act": "discard",
         "number": "1",
     }
     if name in fixed:
