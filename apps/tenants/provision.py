@@ -112,7 +112,7 @@ def start(*, tenant: Tenant, seed: Mapping[str, Any], by: Actor) -> Any:
     return queue.enqueue("tenants.provision", tenant=None, args=args, title=f"Open {tenant.name}", by=by)
 
 
-@queue.task("tenants.provision", tenant="forbidden", max_attempts=1, manages_scope=True)
+@queue.task("tenants.provision", tenant="forbidden", max_attempts=1, manages_scope=True, sealed=True)
 def run(job: queue.JobHandle, slug: str, seed: dict[str, Any]) -> dict[str, Any]:
     """Build an ordered tenant; on failure nothing of it is left but its row, in state failed."""
     return build(slug=slug, seed=seed, by=job.by, tell=job.progress)

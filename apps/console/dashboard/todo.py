@@ -104,14 +104,13 @@ def _unmigrated(request: HttpRequest) -> list[Task]:
 
 
 def _failed_jobs(request: HttpRequest) -> list[Task]:
-    since = timezone.now() - dt.timedelta(days=1)
-    rows = jobs_of(request).filter(state=JobState.FAILED, finished_at__gte=since)
+    rows = jobs_of(request).filter(state=JobState.FAILED)
     count = rows.count()
     if not count:
         return []
     newest = rows.order_by("-finished_at")[0]
-    text = ngettext("%(n)s job failed in the last 24 hours", "%(n)s jobs failed in the last 24 hours", count)
-    url = f"{reverse('console:events_job_changelist')}?state__exact=failed"
+    text = ngettext("%(n)s dead letter waits", "%(n)s dead letters wait", count)
+    url = reverse("console:dead_letters")
     return [Task(Badge(_("jobs"), "warning"), text % {"n": count}, newest.title, url, _("Look"))]
 
 

@@ -34,7 +34,7 @@ def send_later(alert: Alert, user: User) -> None:
     )
 
 
-@queue.task(TASK, tenant="forbidden", max_attempts=8, schema=ARGS)
+@queue.task(TASK, tenant="forbidden", max_attempts=8, schema=ARGS, sealed=True)
 def mail_alert(_job: queue.JobHandle, alert_id: str, user_id: str) -> dict[str, Any]:
     """Mail one alert to one operator, unless it is over or they are none any more."""
     alert = Alert.objects.filter(pk=UUID(alert_id)).first()

@@ -59,7 +59,7 @@ def _told(row: WebhookEndpoint) -> list[UUID]:
     return sorted({place.user_id for place in in_charge})
 
 
-@queue.task(MAIL)
+@queue.task(MAIL, sealed=True)
 def mail_disabled(_job: queue.JobHandle, endpoint_id: str, user_id: str, why: str) -> dict[str, Any]:
     """Mail one person where to look."""
     row = WebhookEndpoint.objects.filter(pk=UUID(endpoint_id)).first()
