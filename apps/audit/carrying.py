@@ -50,8 +50,8 @@ def export(tenant_id: UUID) -> list[dict[str, Any]]:
     return rows
 
 
-def restore(tenant_id: UUID, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write the rows of an archive; in the platform's scope, before the entries are verified."""
+def restore(tenant_id: UUID, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Write the rows of an archive; in the platform's scope, before the entries are verified. Changes no ids."""
     for row in rows:
         values = dict(row)
         kind = values.pop("kind")
@@ -69,6 +69,7 @@ def restore(tenant_id: UUID, rows: Iterable[Mapping[str, Any]]) -> None:
             Hold.objects.create(tenant_id=tenant_id, **_read(values))
         elif kind == "retention":
             _retention(tenant_id, values)
+    return {}
 
 
 def _retention(tenant_id: UUID, values: Mapping[str, Any]) -> None:

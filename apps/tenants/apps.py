@@ -23,7 +23,7 @@ class TenantsConfig(AppConfig):
             "ledger",
             archiving.Part(
                 lambda tenant: carrying.export(tenant.pk),
-                lambda tenant, rows: carrying.restore(tenant.pk, rows) or {},
+                lambda tenant, rows: carrying.restore(tenant.pk, rows),
             ),
         )
         directories.register("tenants", Directory(find=queries.ref_of, every=queries.refs))
