@@ -13,10 +13,13 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -100,9 +103,15 @@ def naive_writer(ref: Any, seconds: float, begin: float, _seed: int, answer: Con
 
 
 def sequencer() -> None:
-    """Link until killed."""
+    """Link until killed, and sign and tell an anchor beside it, as the pump does."""
+    from apps.audit.anchors.file import FileAnchor
+    from apps.audit.anchors.push import Pusher
+    from apps.audit.merkle.maker import Checkpointer
     from apps.audit.sequencer import Sequencer
 
+    folder = Path(tempfile.gettempdir()) / f"aibos-bench-anchor-{os.getppid()}"
+    for loop in (Checkpointer().run_forever, Pusher([FileAnchor(folder)]).run_forever):
+        threading.Thread(target=loop, args=[threading.Event()], daemon=True).start()
     Sequencer().run_forever(threading.Event())
 
 
@@ -211,6 +220,8 @@ def judge(ref: Any, committed: set[UUID]) -> dict[str, Any]:
         "verify_entries": verdict.entries,
         "verify_entries_s": round(verdict.entries / verdict.seconds) if verdict.seconds else 0,
         "bad": None if verdict.bad is None else verdict.bad.message,
+        "signed": verdict.proven.signed,
+        "checkpoints": verdict.proven.checkpoints,
     }
 
 
@@ -270,6 +281,7 @@ def main() -> None:
         figures = measure(prepare(args.tenant or "bench"), args)
         connections.close_all()
     finally:
+        shutil.rmtree(Path(tempfile.gettempdir()) / f"aibos-bench-anchor-{os.getpid()}", ignore_errors=True)
         if made:
             databases.drop(os.environ["DATABASE_ADMIN_URL"], made)
     print(

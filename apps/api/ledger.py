@@ -41,7 +41,7 @@ CHECKPOINT = shape(
 )
 KEY = shape(verifierKey=TEXT, publicKey=TEXT, fingerprint=TEXT, current={"type": "boolean"})
 INCLUSION = shape(seq=SIZE, leafHash=TEXT, proof=HASHES, checkpoint=CHECKPOINT)
-CONSISTENCY = shape(proof=HASHES, old=CHECKPOINT, new=CHECKPOINT)
+CONSISTENCY = shape(proof=HASHES, old={"oneOf": [CHECKPOINT, {"type": "null"}]}, new=CHECKPOINT)
 ANCHOR = shape(
     url=TEXT,
     told={"type": "integer"},
@@ -160,7 +160,7 @@ class InclusionDoor(LedgerDoor):
 
 
 class ConsistencyDoor(LedgerDoor):
-    """The proof that nothing was rewritten between two checkpoints."""
+    """The proof that nothing was rewritten between two checkpoints; `old` is null when only the caller keeps it."""
 
     @describe(
         "Proof that a later checkpoint continues an earlier one",
@@ -178,14 +178,15 @@ class ConsistencyDoor(LedgerDoor):
             raise Invalid("Say from which checkpoint: from=<entries>.", code="INVALID_QUERY")
         with ledger_scope(call):
             allow_ledger(call)
-            old, new = _checkpoint(old_size), _checkpoint(new_size)
-            if old.size > new.size:
+            old, new = checkpoints.of_size(tree.here(), old_size), _checkpoint(new_size)
+            if old_size > new.size:
                 raise Invalid("The earlier checkpoint is the one over fewer entries.", code="INVALID_QUERY")
             try:
-                proof = tree.consistency(tree.here(), old.size, new.size)
+                proof = tree.consistency(tree.here(), old_size, new.size)
             except tiles.TilesDamaged as error:
                 raise Conflict(str(error), code="PROOFS_DAMAGED") from None
-        return answers.send({"proof": _hashes(proof), "old": _wire(old), "new": _wire(new)})
+        told = {"proof": _hashes(proof), "old": _wire(old) if old else None, "new": _wire(new)}
+        return answers.send(told)
 
 
 class EvidenceDoor(LedgerDoor):

@@ -25,3 +25,7 @@ class AuditConfig(AppConfig):
         chores.chores.register(
             "audit.retention", chores.Chore("Remove what ledgers no longer keep", 86_400, prune)
         )
+        thin = import_module("apps.audit.merkle.thinning").thin
+        chores.chores.register(
+            "audit.thin", chores.Chore("Thin old checkpoints of the ledgers", 86_400, thin)
+        )

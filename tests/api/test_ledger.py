@@ -13,7 +13,7 @@ from aibos_verify.hashes import consistent, included
 from aibos_verify.notes import opened, read_key
 
 from apps.audit import ledger, queries
-from apps.audit.merkle import note
+from apps.audit.merkle import note, tree
 from apps.audit.merkle.maker import sign_now
 from apps.core.actor import SYSTEM
 from apps.core.scope import TenantRef, tenant_scope
@@ -96,6 +96,15 @@ def test_consistency_between_any_two(owner: Caller) -> None:
     assert not consistent(old.size, new.size, new.root, old.root, proof)
 
 
+def test_consistency_from_what_only_the_caller_keeps(owner: Caller, acme: TenantRef) -> None:
+    told = owner.get(f"{V1}/proofs/consistency?from=3").json()
+    new = opened(told["new"]["note"], [pinned(owner)])
+    assert told["old"] is None
+    with tenant_scope(acme):
+        root = tree.root_at(acme.id, 3)
+    assert consistent(3, new.size, root, new.root, [raw(item) for item in told["proof"]])
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
@@ -107,7 +116,8 @@ def test_consistency_between_any_two(owner: Caller) -> None:
         ("proofs/inclusion?entry=01a1f900-0000-7000-8000-000000000000", 404, "RESOURCE_NOT_FOUND"),
         ("proofs/inclusion?seq=999999", 409, "NOT_SIGNED"),
         ("proofs/consistency", 400, "INVALID_QUERY"),
-        ("proofs/consistency?from=999999", 404, "RESOURCE_NOT_FOUND"),
+        ("proofs/consistency?from=999999", 400, "INVALID_QUERY"),
+        ("proofs/consistency?from=1&to=999999", 404, "RESOURCE_NOT_FOUND"),
         ("evidence", 400, "INVALID_SELECTION"),
         ("evidence?kind=record", 400, "INVALID_SELECTION"),
         ("evidence?kind=record&target=api_lead:none", 400, "NOTHING_FOUND"),

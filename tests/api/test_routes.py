@@ -27,6 +27,7 @@ ARGUMENTS = {
     "endpoint_id": ABSENT,
     "delivery_id": ABSENT,
     "source_id": ABSENT,
+    "schedule_id": ABSENT,
 }
 MISMATCH = "TENANT_MISMATCH"
 # The middleware asks nobody's host on the health doors; a stranger fails there for being no operator.
@@ -51,6 +52,13 @@ def case(body: Any = None, *refused: int, query: str = "", **arguments: str) -> 
 
 OK = case()
 NOT_FOUND = case(None, 404)
+SCHEDULE = {
+    "title": "Week",
+    "task": "events.announce",
+    "args": {"name": "week"},
+    "kind": "cron",
+    "cron": "0 7 * * MON",
+}
 DATA = {
     "{data}/<name>": {"GET": OK, "POST": case({"name": "x"})},
     "{data}/<name>/query": {"POST": case({})},
@@ -90,7 +98,7 @@ CASES: dict[str, dict[str, Case]] = {
     "api/v1/ledger/checkpoint": {"GET": case(None, 409)},
     "api/v1/ledger/checkpoints": {"GET": OK},
     "api/v1/ledger/proofs/inclusion": {"GET": case(None, 409, query="seq=1")},
-    "api/v1/ledger/proofs/consistency": {"GET": case(None, 404, query="from=1")},
+    "api/v1/ledger/proofs/consistency": {"GET": case(None, 409, query="from=1")},
     "api/v1/ledger/evidence": {"GET": case(None, 409, query="kind=ledger")},
     "api/v1/ledger/anchor": {
         "GET": NOT_FOUND,
@@ -152,6 +160,13 @@ CASES: dict[str, dict[str, Case]] = {
     "api/v1/jobs/<job_id>/log": {"GET": NOT_FOUND},
     "api/v1/jobs/<job_id>/cancel": {"POST": NOT_FOUND},
     "api/v1/jobs/<job_id>/retry": {"POST": NOT_FOUND},
+    "api/v1/schedules": {"GET": OK, "POST": case(SCHEDULE)},
+    "api/v1/schedules/<schedule_id>": {
+        "GET": NOT_FOUND,
+        "PATCH": case({"title": "Later"}, 404),
+        "DELETE": NOT_FOUND,
+    },
+    **{f"api/v1/schedules/<schedule_id>/{verb}": {"POST": NOT_FOUND} for verb in ("pause", "resume", "run")},
 }
 # What these doors do is identity's own tests' matter; here only who gets in.
 AUTH = re.compile(r"api/v1/(auth/|keys)")

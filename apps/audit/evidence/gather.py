@@ -127,15 +127,20 @@ def _leaves(key: UUID, size: int) -> bytes:
 
 
 def _older(key: UUID, newest: Signed, seqs: list[int], since_sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the checkpoints since which the first and last entry are fixed, and those asked for."""
+    """Return the checkpoints since which the first and last entry are fixed, and proofs from the sizes asked for.
+
+    Whoever asks holds the note of that size; it may have been thinned here.
+    """
     found = {item.size: item for seq in seqs if (item := checkpoints.covering(key, seq))}
-    found |= {item.size: item for size in since_sizes if (item := checkpoints.of_size(key, size))}
-    found.pop(newest.size, None)
     origin = note.unchecked(newest.note).origin
-    found = {size: item for size, item in found.items() if note.unchecked(item.note).origin == origin}
+    notes: dict[int, str | None] = {
+        size: item.note for size, item in found.items() if note.unchecked(item.note).origin == origin
+    }
+    notes |= {size: None for size in since_sizes if 0 < size < newest.size and size not in notes}
+    notes.pop(newest.size, None)
     return [
-        {"size": size, "note": item.note, "proof": _grown(key, size, newest.size)}
-        for size, item in sorted(found.items())
+        {"size": size, "note": text, "proof": _grown(key, size, newest.size)}
+        for size, text in sorted(notes.items())
     ]
 
 

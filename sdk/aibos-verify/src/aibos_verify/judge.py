@@ -173,6 +173,8 @@ class _Judge:
     def _grown(self, said: Checkpoint) -> None:
         """Each older checkpoint in the evidence must be signed, and the newest must begin with it."""
         for item in self.header.get("checkpoints", []):
+            if item["note"] is None:
+                continue  # a proof for whoever holds the note
             old = self._note(item["note"], f"the checkpoint over {item['size']} entries")
             if old and not consistent(old.size, said.size, old.root, said.root, _hashes(item["proof"])):
                 message = f"The log does not begin with what was signed over {old.size} entries."
@@ -207,7 +209,7 @@ class _Judge:
                 if item is None:
                     self.report.notices.append(
                         f"Nothing here proves that the log grew from {claim.size} entries ({place});"
-                        f" ask for evidence with since={claim.size}."
+                        f" ask for evidence with from={claim.size}."
                     )
                 elif not consistent(claim.size, said.size, claim.root, said.root, _hashes(item["proof"])):
                     self._forged(place, claim)
