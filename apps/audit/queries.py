@@ -1,4 +1,4 @@
-"""Reading the ledger: history of one thing, the browser's pages, lag, and the verify button."""
+"""Reading the ledger: history of one thing, the browser's pages, and lag."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -8,12 +8,11 @@ from uuid import UUID
 
 from psycopg import sql
 
-from apps.audit import verify as verification
 from apps.audit.sealing import opened
-from apps.audit.types import LedgerEntry, Page, Verdict, read_entry
+from apps.audit.types import LedgerEntry, Page, read_entry
 from apps.core.db import fast
 from apps.core.errors import Invalid
-from apps.core.scope import TenantRef, current_scope
+from apps.core.scope import current_scope
 
 MOST = 200
 SLACK = dt.timedelta(seconds=1)
@@ -77,11 +76,6 @@ def entry(entry_id: UUID) -> LedgerEntry | None:
     with fast.cursor() as cursor:
         row = cursor.execute(statement, [entry_id, entry_id]).fetchone()
     return _entries([row])[0] if row else None
-
-
-def verify(tenant: TenantRef | None) -> Verdict:
-    """Recompute a ledger (None: the platform's) and return the verdict; enters its own scope."""
-    return verification.verify(tenant)
 
 
 def lag() -> Lag:

@@ -8,6 +8,7 @@ from django.core.management import call_command
 
 from apps.audit import ledger, queries
 from apps.audit.queries import Filters
+from apps.audit.verify import verify
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import Invalid
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
@@ -99,4 +100,4 @@ def test_once_links_what_waits(fresh_tenant: TenantRef, capsys: pytest.CaptureFi
     settle(fresh_tenant)
     call_command("sequencer", "--once")
     assert "entries chained" in capsys.readouterr().out
-    assert queries.verify(fresh_tenant).pending == 0
+    assert verify(fresh_tenant).pending == 0

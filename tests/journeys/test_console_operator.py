@@ -40,6 +40,7 @@ PAGES = (
     "schedules/new/",
     "ledger/",
     "health/",
+    "integrity/",
     "settings/",
     "nothing-here/",
 )

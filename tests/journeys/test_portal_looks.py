@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 PATHS = [
     "/", "/o/crm_lead", "/o/crm_lead?q=zzzz", "/o/crm_lead?f=0.rating.in.hot&f=1.name.has.a", "/o/crm_lead/new", "/o/crm_lead/trash",
     "/search?q=a", "/settings/members", "/settings/permissions", "/settings/permissions/crm_sales", "/settings/permissions/new",
-    "/settings/keys", "/settings/brand", "/settings/plan", "/settings/modules", "/settings/ledger", "/settings/jobs", "/profile", "/profile/password",
+    "/settings/keys", "/settings/brand", "/settings/plan", "/settings/modules", "/settings/ledger", "/settings/ledger/integrity", "/settings/status", "/settings/jobs", "/profile", "/profile/password",
     "/profile/sessions", "/nothing-here",
 ]  # fmt: skip
 LOOKS: dict[str, dict[str, Any]] = {
