@@ -2,7 +2,19 @@
 
 from django.urls import include, path, re_path
 
-from apps.api import discovery, health, i18n, integrity, jobs, ledger, letters, privacy, search, security
+from apps.api import (
+    discovery,
+    health,
+    i18n,
+    integrity,
+    jobs,
+    ledger,
+    letters,
+    privacy,
+    schedules,
+    search,
+    security,
+)
 from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
 from apps.api.live.signpost import EventStreamDoor
@@ -77,6 +89,11 @@ urlpatterns = [
     path(f"{V1}/jobs/<str:job_id>/log", jobs.JobLogDoor.as_view()),
     path(f"{V1}/jobs/<str:job_id>/cancel", jobs.CancelJobDoor.as_view()),
     path(f"{V1}/jobs/<str:job_id>/retry", jobs.RetryJobDoor.as_view()),
+    path(f"{V1}/schedules", schedules.SchedulesDoor.as_view()),
+    path(f"{V1}/schedules/<str:schedule_id>", schedules.OneScheduleDoor.as_view()),
+    path(f"{V1}/schedules/<str:schedule_id>/pause", schedules.PauseScheduleDoor.as_view()),
+    path(f"{V1}/schedules/<str:schedule_id>/resume", schedules.ResumeScheduleDoor.as_view()),
+    path(f"{V1}/schedules/<str:schedule_id>/run", schedules.RunScheduleDoor.as_view()),
     path(f"{V1}/ledger/integrity", integrity.IntegrityDoor.as_view()),
     path(f"{V1}/ledger/keys", ledger.KeysDoor.as_view()),
     path(f"{V1}/ledger/checkpoint", ledger.CheckpointDoor.as_view()),

@@ -21,3 +21,4 @@ def register() -> None:
     holders = Holders(PERMISSION)
     for name in ("webhook.received", "webhook.disabled"):
         audiences.register(name, holders)
+    audiences.register("schedule.due", holders)

@@ -122,6 +122,33 @@ DEAD_LETTER = shape(
     extra=True,
 )
 
+SCHEDULE = shape(
+    id=TEXT,
+    title=TEXT,
+    task=TEXT,
+    args=OBJECT,
+    kind=TEXT,
+    cron=TEXT,
+    every={"type": ["integer", "null"]},
+    at={"type": ["string", "null"]},
+    timeZone=TEXT,
+    missed=TEXT,
+    overlap=TEXT,
+    priority={"type": "integer"},
+    status=TEXT,
+    nextAt={"type": ["string", "null"]},
+    lastAt={"type": ["string", "null"]},
+    lastJob={"type": ["string", "null"]},
+    runs=COUNT,
+    leftOut=COUNT,
+    trouble={"type": ["string", "null"]},
+    by=OBJECT,
+    upcoming=array(TEXT),
+    jobs=array(TEXT),
+    required=["id", "title", "task", "kind", "status", "nextAt"],
+    extra=True,
+)
+
 
 def schemas() -> dict[str, Any]:
     """Return the shared components by name."""
@@ -134,6 +161,7 @@ def schemas() -> dict[str, Any]:
         "BatchOptions": BATCH_OPTIONS,
         "Job": JOB,
         "DeadLetter": DEAD_LETTER,
+        "Schedule": SCHEDULE,
     }
 
 
