@@ -36,7 +36,7 @@ SELECT count(*) FROM (
 """
 BEGIN = """
 INSERT INTO public.audit_tree (tenant_id, origin, size, root, link) VALUES (%s, %s, 0, %s, %s)
-ON CONFLICT (tenant_id) DO NOTHING
+ON CONFLICT (tenant_id) DO UPDATE SET origin = excluded.origin
 """
 
 

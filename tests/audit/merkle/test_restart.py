@@ -102,6 +102,7 @@ def test_a_ledger_that_was_closed_here_comes_back_under_the_next_name(acme: Tena
         assert tree.state(gone) is None
         ledger.record("ledger.closed", by=SYSTEM, target=f"tenant:{gone}")
         begin(gone)
+        begin(gone)
         state = tree.state(gone)
     assert state
     assert state.origin == f"aibos/{gone}/2"
