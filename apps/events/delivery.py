@@ -18,7 +18,7 @@ from apps.core.actor import SYSTEM
 from apps.core.db import loss
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 from apps.events.bus.contract import Message
-from apps.events.outbox import cause
+from apps.events.outbox import cause, depth
 from apps.events.registry import Subscriber, subscribers
 from apps.events.types import Event
 from apps.tenants import queries as tenants
@@ -124,11 +124,13 @@ def handle(event: Event, subscriber: Subscriber) -> bool:
         if not cursor.rowcount:
             return False
     token = cause.set(event.id)
+    deeper = depth.set(event.depth + 1)
     try:
         with context.carrying(request_id=event.envelope.get("correlationid")):
             subscriber.handle(event)
     finally:
         cause.reset(token)
+        depth.reset(deeper)
     return True
 
 

@@ -19,6 +19,8 @@ from apps.events.wake import ring_on_commit
 HERE: Any = object()
 # The event whose handling writes further events; set by the relay.
 cause: ContextVar[UUID | None] = ContextVar("cause", default=None)
+# How many events lie between it and the one that a person or a clock caused.
+depth: ContextVar[int] = ContextVar("depth", default=0)
 INSERT = "INSERT INTO public.events_outbox (id, tenant_id, type, subject, body) VALUES (%s, %s, %s, %s, %s)"
 
 
@@ -82,6 +84,7 @@ def _params(
         "actor": f"{by.kind}:{by.id}",
         "correlationid": context.request_id.get(),
         "causationid": cause.get(),
+        "causationdepth": depth.get() or None,
         "data": values,
     }
     body = canonical.dumps({key: value for key, value in envelope.items() if value is not None})

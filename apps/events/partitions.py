@@ -86,9 +86,7 @@ def keep(*, today: dt.date | None = None, days: int | None = None) -> Kept:
             if day < oldest:
                 (dropped if _drop_log(day) else waiting).append(name_of(LOG, day))
         # A day's inbox goes with the day's events: as long as these can be read again, it says what was done.
-        for day in sorted(_days(INBOX)):
-            if day < oldest and day not in _days(LOG) and _patiently(lambda day=day: _drop(INBOX, day)):
-                dropped.append(name_of(INBOX, day))
+        dropped += [name_of(INBOX, day) for day in sorted(_days(INBOX)) if day < oldest and _drop_inbox(day)]
     if waiting:
         logger.warning("Days of the log that somebody has not read are kept: %s.", ", ".join(waiting))
     return Kept(tuple(made), tuple(dropped), tuple(waiting))
@@ -151,6 +149,10 @@ def _drop_log(day: dt.date) -> bool:
         if cursor.fetchone()[0] or nobody:
             return False
     return _patiently(lambda: _drop(LOG, day))
+
+
+def _drop_inbox(day: dt.date) -> bool:
+    return day not in _days(LOG) and _patiently(lambda: _drop(INBOX, day))
 
 
 def _drop(table: str, day: dt.date) -> None:

@@ -8,14 +8,52 @@ import jsonschema_rs
 ROOM = 20_000
 LINEAR = jsonschema_rs.RegexOptions(size_limit=100_000)
 ONE = frozenset(
-    "items contains additionalProperties propertyNames unevaluatedItems unevaluatedProperties not if then else".split()
+    [
+        "items",
+        "contains",
+        "additionalProperties",
+        "propertyNames",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "not",
+        "if",
+        "then",
+        "else",
+    ]
 )
 SEVERAL = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
 PLAIN = frozenset(
-    "type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern"
-    " maxItems minItems uniqueItems maxContains minContains maxProperties minProperties required dependentRequired"
-    " format title description default deprecated examples $ref $comment".split()
+    [
+        "type",
+        "enum",
+        "const",
+        "multipleOf",
+        "maximum",
+        "exclusiveMaximum",
+        "minimum",
+        "exclusiveMinimum",
+        "maxLength",
+        "minLength",
+        "pattern",
+        "maxItems",
+        "minItems",
+        "uniqueItems",
+        "maxContains",
+        "minContains",
+        "maxProperties",
+        "minProperties",
+        "required",
+        "dependentRequired",
+        "format",
+        "title",
+        "description",
+        "default",
+        "deprecated",
+        "examples",
+        "$ref",
+        "$comment",
+    ]
 )
 KEYWORDS = ONE | SEVERAL | NAMED | PLAIN
 

@@ -24,6 +24,11 @@ class Event:
     data: Mapping[str, Any]
     envelope: Mapping[str, Any]
 
+    @property
+    def depth(self) -> int:
+        """How many events lie between this one and the one that a person or a clock caused."""
+        return int(self.envelope.get("causationdepth", 0))
+
     @staticmethod
     def read(body: bytes) -> "Event":
         """Return the event whose envelope is stored as `body`."""

@@ -1,7 +1,7 @@
 """The tables of facts and of work: all shared, each file one subject."""
 
 from apps.events.minutes import Minute
-from apps.events.models.facts import InboxEvent, OutboxEvent, Position
+from apps.events.models.facts import HookState, InboxEvent, OutboxEvent, Position
 from apps.events.models.health import Alert, CheckMinute, CheckState, Process
 from apps.events.models.job import Job
 from apps.events.models.schedule import Missed, Overlap, Schedule, ScheduleKind, ScheduleState
@@ -24,6 +24,7 @@ __all__ = [
     "DeliveryState",
     "DisabledFor",
     "EndpointState",
+    "HookState",
     "InboxEvent",
     "Job",
     "Minute",

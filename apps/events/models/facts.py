@@ -54,6 +54,31 @@ class InboxEvent(models.Model):
         return f"{self.event_id} {self.subscriber}"
 
 
+class HookState(models.Model):
+    """What is remembered of a hook in a tenant: when one that runs once has run, and how often it failed."""
+
+    placement: ClassVar[str] = "public"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant_id = models.UUIDField(null=True)
+    hook = models.TextField()
+    ran_at = models.DateTimeField(null=True)
+    failures = models.BigIntegerField(default=0, db_default=0)
+    error = models.TextField(default="", db_default="")
+    failed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "events_hook"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "hook"], name="events_hook_of_tenant", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.hook
+
+
 class Position(models.Model):
     """How far a reader has read the log: after this event of this transaction of this cluster."""
 
