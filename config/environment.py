@@ -95,6 +95,19 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("EGRESS_DENY", "list", [], "Networks and host names that outgoing calls may never reach."),
     Variable("EGRESS_PORTS", "list", ["443", "8443"], "Ports of the internet that outgoing calls may reach."),
     Variable("EVENTS_BUS", "text", "postgresql", "What carries events: `postgresql`, `nats` or `kafka`."),
+    Variable("EVENTS_TOPIC", "text", "aibos.events", "Name of the stream or topic on NATS or Kafka."),
+    Variable(
+        "EVENTS_NATS_URL", "text", "nats://127.0.0.1:4222", "Servers of NATS, with commas.", secret=True
+    ),
+    Variable("EVENTS_KAFKA_SERVERS", "text", "127.0.0.1:9092", "Brokers of Kafka, with commas."),
+    Variable(
+        "EVENTS_KAFKA_OPTIONS",
+        "list",
+        [],
+        "More options of librdkafka: `security.protocol=SASL_SSL,sasl.username=…`.",
+        secret=True,
+    ),
+    Variable("EVENTS_REPLICAS", "number", 1, "Copies that NATS or Kafka keeps of a stream it makes."),
     Variable("EVENTS_KEEP_DAYS", "number", 7, "Days for which the log keeps events that everybody has read."),
     Variable("METRICS_TOKEN", "text", "", "Token that `/metrics` asks for; empty turns it off.", secret=True),
     Variable(

@@ -75,6 +75,18 @@ def now(tenant: TenantRef) -> Place:
     return settled(int(xmin), moment)
 
 
+def lowest_since(moment: dt.datetime) -> int | None:
+    """Return the lowest transaction among the events written since then; None when there are none.
+
+    Needs the platform's scope.
+    """
+    edge = UUID(int=int(moment.timestamp() * 1000) << 80)
+    with fast.cursor() as cursor:
+        found = cursor.execute("SELECT min(xid)::text FROM public.events_outbox WHERE id >= %s", [edge])
+        lowest = (found.fetchone() or (None,))[0]
+    return None if lowest is None else int(lowest)
+
+
 def news(floor: int) -> tuple[int, set[UUID]]:
     """Return the tenants with settled events of transactions from `floor` on, and the floor to ask from next.
 

@@ -25,6 +25,7 @@ from tests.api.conftest import make_key
 from tests.events.working import clear, until
 from tests.live.following import PEERS, Socket, headers, session
 from tests.objects.world import published, world  # noqa: F401
+from tests.settling import settled
 
 PATIENCE = 40
 ACME, GLOBEX = "acme.localhost", "globex.localhost"
@@ -142,20 +143,6 @@ def told(item):
     """Return what an event says: verb, record, changed fields."""
     data = item["data"]
     return data["type"].rpartition(".")[2], data["data"]["id"], data["data"]["changed"]
-
-
-def settled():
-    """Wait until what is committed by now may be read: transactions elsewhere in the cluster hold the edge back."""
-    with platform_scope("test"), connections["default"].cursor() as db:
-        db.execute("SELECT pg_current_xact_id()::text")
-        here = int(db.fetchone()[0])
-    until(lambda: edge() > here)
-
-
-def edge():
-    with platform_scope("test"), connections["default"].cursor() as db:
-        db.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
-        return int(db.fetchone()[0])
 
 
 def heard(sent, act, count, query=""):
