@@ -2,6 +2,7 @@
 
 import threading
 
+from apps.audit.anchors import places
 from apps.audit.anchors.customer import Teller
 from apps.audit.anchors.push import Pusher
 from apps.audit.merkle.maker import Checkpointer
@@ -21,7 +22,6 @@ def run(stop: threading.Event) -> None:
         "health": probe_forever,
         "sequencer": Sequencer().run_forever,
         "checkpoints": Checkpointer().run_forever,
-        "anchors": Pusher().run_forever,
         "siem": forward.run_forever,
         "tenants' anchors": Teller().run_forever,
         "relay": Relay().run,
@@ -29,6 +29,8 @@ def run(stop: threading.Event) -> None:
         "sweeper": sweep_forever,
         "scheduler": run_forever,
     }
+    # A place that hangs keeps the others from nothing.
+    loops |= {f"anchor {place.name}": Pusher([place]).run_forever for place in places.configured()}
     guard = Guard(loops, stop)
     guard.start()
     heart = Heartbeat(PUMP, guard.state).start()

@@ -1,5 +1,6 @@
 """The anchors of this installation, made from LEDGER_ANCHORS."""
 
+import re
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +10,9 @@ from django.core.checks import Error, register
 
 from apps.audit.anchors.contract import Anchor, Kind, kinds
 from apps.audit.anchors.file import FileAnchor
+
+
+ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 
 
 def _file(text: str) -> Anchor:
@@ -55,7 +59,10 @@ def made(text: str) -> Anchor:
 
 @register()
 def anchors_are_known(**_options: object) -> list[Error]:
-    """Refuse to start with an anchor nobody can make."""
+    """Refuse to start with an anchor nobody can make, or with a name no ledger can be signed under."""
+    if not ORIGIN.fullmatch(settings.LEDGER_ORIGIN):
+        message = "LEDGER_ORIGIN is made of letters, digits, dots and hyphens."
+        return [Error(message, id="audit.E002")]
     try:
         for text in settings.LEDGER_ANCHORS:
             made(text)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import boto3
 import psycopg
 import pytest
+from django.test import override_settings
 from dulwich.repo import Repo
 from moto.server import ThreadedMotoServer
 
@@ -278,3 +279,12 @@ def test_a_place_that_does_not_answer_keeps_no_other_waiting_and_is_seen(
     assert health.run()["ledger_anchors"].status == "ok", "negative control: the other one knows everything"
     monkeypatch.setattr(places, "configured", tuple)
     assert health.run()["ledger_anchors"].status == "degraded"
+
+
+@pytest.mark.parametrize("origin", ["", "a b", "a/b", "a+b", "-a", "x" * 101])
+def test_a_name_nothing_can_be_signed_under_is_refused(origin: str) -> None:
+    with override_settings(LEDGER_ORIGIN=origin):
+        assert [error.id for error in places.anchors_are_known()] == ["audit.E002"]
+    with override_settings(LEDGER_ORIGIN="ledger.example.org", LEDGER_ANCHORS=["file", "ftp:x"]):
+        assert [error.id for error in places.anchors_are_known()] == ["audit.E001"]
+    assert places.anchors_are_known() == []
