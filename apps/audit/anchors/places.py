@@ -11,7 +11,6 @@ from django.core.checks import Error, register
 from apps.audit.anchors.contract import Anchor, Kind, kinds
 from apps.audit.anchors.file import FileAnchor
 
-
 ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 
 
