@@ -13,8 +13,10 @@ from apps.core.scope import TenantRef, platform_scope, tenant_scope
 
 # One statement, so one snapshot: entries that are being chained right now do no harm.
 END = sql.SQL("""
-SELECT h.seq, e.hash IS NOT NULL, e.hash = h.hash, EXISTS (SELECT 1 FROM {entry} WHERE seq > h.seq)
-FROM public.audit_head h LEFT JOIN {entry} e ON e.seq = h.seq WHERE h.tenant_id = %s
+SELECT h.seq, e.hash IS NOT NULL, e.hash = h.hash, EXISTS (SELECT 1 FROM {entry} WHERE seq > h.seq),
+       h.seq <= coalesce(r.pruned_seq, 0)
+FROM public.audit_head h LEFT JOIN {entry} e ON e.seq = h.seq
+LEFT JOIN public.audit_retention r ON r.tenant_id = h.tenant_id WHERE h.tenant_id = %s
 """)
 
 
@@ -26,9 +28,9 @@ def glance(tenant: TenantRef | None) -> str:
         row: Any = cursor.execute(END.format(entry=entry), [directory.key_of(tenant)]).fetchone()
     if row is None or row[0] == 0:
         return ""
-    seq, present, same, beyond = row
-    if not present:
+    seq, present, same, beyond, pruned = row
+    if not present and not pruned:
         return f"Entry {seq}, the last one, is missing."
-    if not same:
+    if present and not same:
         return f"Entry {seq} is not the one the head names."
     return f"There are entries beyond {seq}, where the head says the ledger ends." if beyond else ""

@@ -8,7 +8,7 @@ from django.core import mail
 from psycopg import sql
 
 from apps.audit import ledger, queries, verdicts
-from apps.audit.models import Verification
+from apps.audit.models import Head, Retention, Verification
 from apps.audit.verify import LedgerTampered
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import NotFound, PermissionDenied
@@ -272,3 +272,14 @@ def test_control_an_edit_in_the_middle_is_no_matter_of_a_glance(book: TenantRef,
     tamper(book)
     assert tampering.look_closer() == before
     assert not verdicts.judge(book, by=SYSTEM).ok
+
+
+def test_a_ledger_that_retention_emptied_is_no_cut_tail(book: TenantRef, superuser_url: str) -> None:
+    before = tampering.look_closer()
+    with psycopg.connect(superuser_url) as admin:
+        admin.execute("SET LOCAL session_replication_role = replica")
+        admin.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(book.schema, "audit_entry")))
+    assert tampering.look_closer() == before + 1, "negative control: nobody has allowed it"
+    with platform_scope("test"):
+        Retention.objects.create(tenant_id=book.id, days=1, pruned_seq=Head.objects.get(pk=book.id).seq)
+    assert tampering.look_closer() == before
