@@ -48,6 +48,7 @@ class Hook:
     run: Callable[[Event], None]
     priority: int = NORMAL
     once: bool = False
+    when: Callable[[Event], bool] = lambda _event: True
 
     def wants(self, event: Event) -> bool:
         """Return whether the hook reacts to this event."""
@@ -108,6 +109,8 @@ def run(event: Event) -> None:
 
 @transaction.atomic
 def _one(hook: Hook, event: Event) -> None:
+    if not hook.when(event):
+        return
     if hook.once and not _first_time(hook, event):
         return
     hook.run(event)

@@ -50,6 +50,14 @@ class Subscriber:
         return bool({event_type, "*", family(event_type)} & set(self.types))
 
 
+@dataclass(frozen=True)
+class TypeSource:
+    """Where types come from that are not the same for every tenant; `find` is asked in the scope that emits."""
+
+    find: Callable[[str], EventType | None]
+
+
+sources: Registry[TypeSource] = Registry("sources of event types", TypeSource)
 event_types: Registry[EventType] = Registry("event types", EventType)
 subscribers: Registry[Subscriber] = Registry("subscribers", Subscriber)
 
@@ -80,6 +88,8 @@ def family(event_type: str) -> str:
 def type_of(event_type: str) -> EventType:
     """Return the registered type that governs `event_type`; raise LookupError when there is none."""
     found = event_types.get(event_type) or event_types.get(family(event_type))
+    for _, source in sources.items() if found is None else ():
+        found = found or source.find(event_type)
     if found is None:
         msg = f"No event type is registered for {event_type!r}."
         raise LookupError(msg)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.core.actor import Actor
+from apps.events import hooks, registry
 from apps.events.audience import audiences
 from apps.events.registry import EventType, register
+from apps.modules import listening, reactions
 from apps.modules.install import add_demo, install
 from apps.modules.manifest import AUTHOR_KEYS, MANIFEST_KEYS
 from apps.objects.parse.declare import declare_shapes
@@ -29,7 +31,18 @@ def declare() -> None:
     managers = Holders("manage_modules")
     for verb in ("installed", "upgraded", "uninstalled"):
         audiences.register(f"module.{verb}", managers)
-    declare_shapes({"module": MANIFEST_KEYS, "module.author": AUTHOR_KEYS})
+    registry.sources.register("modules", registry.TypeSource(listening.find_type))
+    hooks.sources.register("modules", hooks.Source(listening.tenants_hooks))
+    declare_shapes(
+        {
+            "module": MANIFEST_KEYS,
+            "module.author": AUTHOR_KEYS,
+            "module.events": reactions.TYPE_KEYS,
+            "module.hooks": reactions.HOOK_KEYS,
+            "module.hooks.when": reactions.WHEN_KEYS,
+            "module.hooks.do": reactions.DEED_KEYS,
+        }
+    )
     provision.steps.register("modules", provision.Step("Modules", install_ordered))
 
 

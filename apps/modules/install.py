@@ -66,6 +66,7 @@ def install(
         checksum=wanted.checksum,
         manifest=wanted.manifest,
         installed_by=by.label,
+        installer=by.as_dict(),
     )
     if demo:
         tell(2, 3, "Demo records")
@@ -99,7 +100,7 @@ def upgrade(
     tell(1, 2, "Permission sets")
     _put_sets(wanted, by=by)
     row.version, row.checksum, row.manifest = wanted.version, wanted.checksum, wanted.manifest
-    row.name = wanted.manifest["name"]
+    row.name, row.installer = wanted.manifest["name"], by.as_dict()
     row.save()
     tell(2, 2, "Done")
     _say("module.upgraded", row, by, before=before)

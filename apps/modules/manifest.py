@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apps.modules import reactions
 from apps.modules.semver import Version, satisfies
 from apps.objects.parse.shape import BAD, Key, Reading, choice, items, read_shape, text
 from apps.objects.parse.tree import Spot
 
 API_VERSIONS = ("v1",)
-PERMISSIONS = ("objects:define", "permission_sets:define", "records:create")
-LATER = frozenset({"resourceLimits", "provides", "hooks", "engines", "namespace", "type", "scope"})
+PERMISSIONS = ("objects:define", "permission_sets:define", "records:create", "events:define", "hooks:define")
+LATER = frozenset({"resourceLimits", "provides", "engines", "namespace", "type", "scope"})
 MODULE_ID = re.compile(r"[a-z](?:-?[a-z0-9]){1,38}")
 DEPENDENCY = re.compile(r"([a-z](?:-?[a-z0-9]){1,38})@(\S+)")
 HERE = "apps.modules."
@@ -33,6 +34,8 @@ class Manifest:
     license: str
     dependencies: Mapping[str, str]
     permissions: frozenset[str]
+    events: tuple[Mapping[str, Any], ...] = ()
+    hooks: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -41,6 +44,7 @@ class Manifest:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the manifest as plain JSON."""
+        declared = {"events": list(self.events), "hooks": list(self.hooks)}
         return {
             "id": self.id,
             "name": self.name,
@@ -51,7 +55,7 @@ class Manifest:
             "license": self.license,
             "dependencies": dict(self.dependencies),
             "permissions": sorted(self.permissions),
-        }
+        } | {key: value for key, value in declared.items() if value}
 
 
 def _module_id(reading: Reading, spot: Spot) -> Any:
@@ -141,6 +145,20 @@ MANIFEST_KEYS: Mapping[str, Key] = {
         HERE + "install:missing_dependencies",
         "tests/modules/test_install.py::test_dependencies",
     ),
+    "events": Key(
+        "events",
+        reactions.types,
+        "Types of events that are the module's own.",
+        HERE + "listening:declared_types",
+        "tests/modules/test_reactions.py::test_a_declared_type_is_enforced",
+    ),
+    "hooks": Key(
+        "hooks",
+        reactions.hooks,
+        "What the module does when something happens.",
+        HERE + "listening:hooks",
+        "tests/modules/test_reactions.py::test_a_hook_emits_and_sets",
+    ),
     "permissions": Key(
         "permissions",
         items(choice(*PERMISSIONS)),
@@ -170,4 +188,6 @@ def read_manifest(reading: Reading, spot: Spot) -> Manifest | None:
         license=found.get("license", ""),
         dependencies=found.get("dependencies", {}),
         permissions=frozenset(found.get("permissions", ())),
+        events=tuple(found.get("events", ())),
+        hooks=tuple(found.get("hooks", ())),
     )

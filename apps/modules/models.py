@@ -71,6 +71,7 @@ class Installation(TenantModel):
     installed_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     installed_by = models.CharField(max_length=200, blank=True, default="")
+    installer = models.JSONField(default=dict)  # the actor whose rights the module's hooks have
 
     class Meta:
         verbose_name = _("installation")

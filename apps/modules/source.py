@@ -89,7 +89,13 @@ def load(folder: Path) -> Source:
 
 def unasked(manifest: Manifest, objects: Any, sets: Any, data: Any) -> list[DefinitionError]:
     """Return a fault for each kind of content that the manifest does not ask permission for."""
-    needs = (("objects:define", objects), ("permission_sets:define", sets), ("records:create", data))
+    needs = (
+        ("objects:define", objects),
+        ("permission_sets:define", sets),
+        ("records:create", data),
+        ("events:define", manifest.events),
+        ("hooks:define", manifest.hooks),
+    )
     return [
         DefinitionError(
             "module.yaml",
