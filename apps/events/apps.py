@@ -14,6 +14,7 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         import_module("apps.events.delivery")
         import_module("apps.events.hooks")
+        import_module("apps.events.reference")
         for checks in ("backlog", "servers", "processes", "probe", "verifying", "tampering"):
             import_module(f"apps.events.health.{checks}")
         import_module("apps.events.tenant_events")

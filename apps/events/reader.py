@@ -91,7 +91,7 @@ class Reader:
             rows = cursor.fetchall()
         if not rows:
             return 0
-        self._handle([Message(*row[1:5], bytes(row[5])) for row in rows])
+        self._handle([Message(row[1], row[2], row[3], row[4], bytes(row[5])) for row in rows])
         with platform_scope("events: move the position"):
             positions.move(self.name, since=since, to=Position(int(rows[-1][0]), rows[-1][1]))
         return len(rows)

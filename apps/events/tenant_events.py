@@ -31,7 +31,7 @@ class Herald(Listener):
 
 register(
     *[
-        EventType(f"tenant.{verb}", f"A tenant was {verb}.", SCHEMA)
+        EventType(f"tenant.{verb}", f"In the life of a tenant: {verb.replace('_', ' ')}.", SCHEMA)
         for verb in ("created", "imported", *VERBS.values())
     ]
 )

@@ -58,7 +58,8 @@ class Bell:
         connection: psycopg.Connection[Any] | None = None
         while True:
             if not self._rung.wait(IDLE):
-                connection = _closed(connection)
+                _end(connection)
+                connection = None
                 self._rung.wait()
             time.sleep(GATHER)
             self._rung.clear()
@@ -66,7 +67,8 @@ class Bell:
                 connection = connection or connect()
                 connection.execute(f"NOTIFY {CHANNEL}")
             except psycopg.Error as error:
-                connection = _closed(connection)
+                _end(connection)
+                connection = None
                 logger.info("Readers were not woken (%s); they look by themselves.", error)
                 time.sleep(SULK)
 
@@ -116,7 +118,8 @@ class Ear:
 
     def close(self) -> None:
         """Give the connection back; the next call opens another."""
-        self._connection = _closed(self._connection)
+        _end(self._connection)
+        self._connection = None
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
@@ -125,7 +128,7 @@ class Ear:
         return self._connection
 
 
-def _closed(connection: psycopg.Connection[Any] | None) -> None:
+def _end(connection: psycopg.Connection[Any] | None) -> None:
     if connection is not None:
         with contextlib.suppress(psycopg.Error):
             connection.close()
