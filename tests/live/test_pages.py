@@ -15,7 +15,9 @@ from tests.objects.world import published, world  # noqa: F401
 from tests.portal.browser import faults, opened, sign_in
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=40_000)  # transactions elsewhere in the cluster hold the edge of what is settled back
+expect.set_options(
+    timeout=40_000
+)  # transactions elsewhere in the cluster hold the edge of what is settled back
 
 
 @pytest.fixture(scope="module")

@@ -152,10 +152,11 @@ class EventFeed:
                     spoke = time.monotonic()
                     await teller.beat(cursor.seal(tenant, seen.place))
                 if not seen.more:
+                    rest = time.monotonic() + max(GAP, min(EVERY, took * REST))
                     with suppress(TimeoutError):
                         await asyncio.wait_for(moved.wait(), EVERY)
                     moved.clear()
-                    await asyncio.sleep(max(GAP, min(EVERY, took * REST)))
+                    await asyncio.sleep(rest - time.monotonic())  # a slow database is not asked more often
                 if gone.done():
                     return
                 took = time.monotonic()
