@@ -9,7 +9,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.events.audience import audiences
-from apps.events.models import DeliveryState, DisabledFor, EndpointState, WebhookDelivery, WebhookEndpoint
+from apps.events.models import (
+    DeliveryState,
+    DisabledFor,
+    EndpointState,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from apps.events.registry import event_types
 from apps.events.webhooks import patterns
 from apps.objects.catalog import catalog
@@ -114,6 +121,14 @@ def endpoint_tag(row: WebhookEndpoint) -> Tag:
 def delivery_tag(row: WebhookDelivery) -> Tag:
     """Return how a delivery stands."""
     return Tag(str(DeliveryState(row.state).label), DELIVERY_TONES[DeliveryState(row.state)])
+
+
+def reason(row: WebhookDelivery | WebhookAttempt) -> str:
+    """Return why a call came to nothing, in the reader's language where it is one of ours."""
+    text = row.reason if isinstance(row, WebhookDelivery) else row.failure
+    if text.startswith("The receiver answered"):
+        return _("The receiver answered %(status)s.") % {"status": row.status}
+    return _(text) if text else ""
 
 
 def delivery_line(row: WebhookDelivery) -> dict[str, Any]:

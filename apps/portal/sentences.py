@@ -31,6 +31,15 @@ VERBS: Mapping[str, tuple[str, object]] = {
     "revoked": ("ban", gettext_lazy("revoked")),
     "accepted": ("user-check", gettext_lazy("accepted")),
     "verified": ("shield-check", gettext_lazy("verified")),
+    "paused": ("player-pause", gettext_lazy("paused")),
+    "resumed": ("player-play", gettext_lazy("switched on")),
+    "disabled": ("plug-off", gettext_lazy("switched off")),
+    "tested": ("send", gettext_lazy("tested")),
+    "received": ("inbox", gettext_lazy("took a message of")),
+    "refused": ("ban", gettext_lazy("refused a message of")),
+    "redelivered": ("refresh", gettext_lazy("sent an event again to")),
+    "missed_resent": ("refresh", gettext_lazy("sent missed events again to")),
+    "secret_rotated": ("key", gettext_lazy("replaced the secret of")),
     "transferred": ("user-share", gettext_lazy("handed over")),
 }
 NOUNS: Mapping[str, object] = {
@@ -46,6 +55,8 @@ NOUNS: Mapping[str, object] = {
     "permission_set": gettext_lazy("permission set"),
     "record": gettext_lazy("records"),
     "job": gettext_lazy("job"),
+    "webhook": gettext_lazy("webhook"),
+    "webhook_source": gettext_lazy("incoming webhook"),
     "password": gettext_lazy("password"),
 }
 TITLES = ("name", "title", "label", "subject", "email")

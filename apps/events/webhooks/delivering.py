@@ -21,7 +21,7 @@ from apps.core import egress, queue
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import Problem
 from apps.core.ids import uuid7
-from apps.core.scope import TenantRef, platform_scope, tenant_scope
+from apps.core.scope import platform_scope, tenant_scope
 from apps.events.audience import seen_by
 from apps.events.models import (
     DeliveryState,
@@ -33,7 +33,7 @@ from apps.events.models import (
 )
 from apps.events.types import Event
 from apps.events.webhooks import endpoints, notices, payload, rights, secrets, signing
-from apps.tenants.queries import ref_of
+from apps.tenants.queries import TenantSnapshot, snapshot
 
 TASK = "webhooks.deliver"
 TEST = "webhook.test"
@@ -55,6 +55,7 @@ DISABLE_AFTER = dt.timedelta(days=5)
 # A receiver that failed gets one call at a time; after that many failures in a row, or one that kept a worker
 # waiting (seconds), it gets none for a while, so that a dead receiver does not keep workers busy.
 TOLERATED, SLOW, REST, LONGEST_REST = 5, 2.0, 30.0, 900.0
+SUSPENDED = "The tenant is not open."
 UNSEEN = "The owner of the webhook may not see this event."
 TOLD_HEADERS = ("content-type", "date", "retry-after", "server", "location", "x-request-id")
 
@@ -100,16 +101,16 @@ class Exhausted(Problem):
 def deliver(job: queue.JobHandle, delivery_id: str, spent: int = 0) -> dict[str, Any]:
     """Send one delivery once; raises Later while there are attempts left, and Exhausted after the last."""
     tenant, attempt = _tenant(job), job.attempt + spent
-    stopped = job.cancelled()
-    with tenant_scope(tenant):
-        parcel = _prepare(UUID(delivery_id), attempt, stopped=stopped)
+    stopped = "Somebody stopped it." if job.cancelled() else "" if tenant.serves else SUSPENDED
+    with tenant_scope(tenant.ref):
+        parcel = _prepare(UUID(delivery_id), attempt, stopped)
     if isinstance(parcel, str):
         return {"outcome": parcel}
     job.log(f"POST {parcel.url}")
     outcome = call(parcel)
     job.log(f"{outcome.status or ''} {outcome.failure or 'accepted'}".strip())
     wait = None if parcel.is_test or attempt >= MOST_ATTEMPTS else _wait(attempt, outcome)
-    with tenant_scope(tenant):
+    with tenant_scope(tenant.ref):
         over = _settle(parcel, outcome, wait)
     if outcome.good or over:
         return {"outcome": "delivered" if outcome.good else "failed", "status": outcome.status}
@@ -146,23 +147,23 @@ def _told(status: int) -> str:
     return f"The receiver answered {status}."
 
 
-def _tenant(job: queue.JobHandle) -> TenantRef:
+def _tenant(job: queue.JobHandle) -> TenantSnapshot:
     with platform_scope("webhooks: whose delivery"):
-        found = ref_of(job.tenant_id) if job.tenant_id else None
+        found = snapshot(job.tenant_id) if job.tenant_id else None
     if found is None:
         msg = "The tenant of this delivery is gone."
         raise LookupError(msg)
     return found
 
 
-def _prepare(delivery_id: UUID, attempt: int, *, stopped: bool) -> Parcel | str:
+def _prepare(delivery_id: UUID, attempt: int, stopped: str) -> Parcel | str:
     """Return what to send, or what became of it instead; runs in the tenant's scope."""
     row = WebhookDelivery.objects.select_for_update().filter(pk=delivery_id).first()
     endpoint = WebhookEndpoint.objects.filter(pk=row.endpoint_id).first() if row else None
     if row is None or endpoint is None or row.state == DeliveryState.DELIVERED:
         return "delivered" if row and endpoint else "gone"
     if stopped or (endpoint.state != EndpointState.ACTIVE and not row.is_test):
-        return _skip(row, "Somebody stopped it." if stopped else f"The webhook is {endpoint.state}.")
+        return _skip(row, stopped or f"The webhook is {endpoint.state}.")
     owner = rights.owner_of(endpoint)
     if owner is None or not rights.may_manage(owner):
         if endpoint.state == EndpointState.ACTIVE:

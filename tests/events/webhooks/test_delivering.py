@@ -358,6 +358,33 @@ def test_whoever_changes_an_endpoint_becomes_its_owner(
     assert way.endpoint(endpoint_id).owner_id == manager.user_id
 
 
+def test_a_tenant_that_is_not_open_sends_nothing(
+    acme: TenantRef, boss: Actor, way: Way, receiver: Receiver
+) -> None:
+    from apps.core.actor import SYSTEM
+    from apps.tenants import lifecycle
+    from apps.tenants.states import State
+
+    def move(to: State) -> None:
+        with platform_scope("test"):
+            lifecycle.move(tenant_id=acme.id, to=to, by=SYSTEM, reason="test")
+
+    hook(acme, receiver.url, boss, "api_lead.created")
+    lead(acme, boss)
+    way.relay()
+    move(State.SUSPENDED)
+    try:
+        way.work()
+    finally:
+        move(State.ACTIVE)
+    assert receiver.seen == []
+    assert (way.delivery().state, way.delivery().reason) == (DeliveryState.SKIPPED, delivering.SUSPENDED)
+    with tenant_scope(acme):
+        deliveries.redeliver(delivery_id=way.delivery().id, by=boss)
+    way.work()
+    assert len(receiver.seen) == 1
+
+
 def test_a_large_record_is_left_out(acme: TenantRef, boss: Actor, way: Way, receiver: Receiver) -> None:
     hook(acme, receiver.url, boss, "api_lead.created", with_record=True)
     lead(acme, boss, notes="x" * 30_000)

@@ -151,8 +151,10 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         "host": endpoints.host_of(endpoint),
         "tag": hooks.delivery_tag(row),
         "attempts": [
-            {"call": call, "sent": hooks.readable(call.request_body)} for call in queries.attempts(row.id)
+            {"call": call, "sent": hooks.readable(call.request_body), "failure": hooks.reason(call)}
+            for call in queries.attempts(row.id)
         ],
+        "reason": hooks.reason(row),
         "waiting": waiting,
         "may_send": not waiting and (row.is_test or endpoint.state == EndpointState.ACTIVE),
         "live": waiting and row.attempts == 0,
