@@ -13,7 +13,7 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs" / "buses.md").read_text()
 
 def test_every_back_end_is_on_the_page_and_in_the_suite():
     rows = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
-    assert rows == set(BACK_ENDS) == set(KINDS)
+    assert rows - {"EVENTS_BUS"} == set(BACK_ENDS) == set(KINDS)
 
 
 def test_the_settings_exist():
