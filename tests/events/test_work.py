@@ -18,10 +18,10 @@ from apps.audit import queries as entries
 from apps.core import context, health, queue
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import Conflict, Invalid, NotFound, PermissionDenied
-from apps.core.scope import TenantRef, current_scope, current_tenant, platform_scope, tenant_scope
+from apps.core.scope import ScopeConflict, TenantRef, current_scope, current_tenant, platform_scope, tenant_scope
 from apps.events.jobs import history, pulse, queries, runner, sweeper, work
 from apps.events.jobs.bell import bell
-from apps.events.jobs.claim import TURNS
+from apps.events.jobs.claim import TURNS, anything_due
 from apps.events.jobs.history import me
 from apps.events.jobs.states import ENDED, MOVES, JobState, may_follow
 from apps.events.models import Job
@@ -476,6 +476,21 @@ def test_jobs_of_later_cost_the_claim_nothing(acme: TenantRef, superuser_url: st
     with psycopg.connect(superuser_url) as admin:
         admin.execute("UPDATE public.events_job SET asleep = FALSE")
     assert runner.claim() is None, "awake by mistake, and yet not before its time"
+
+
+def test_an_idle_worker_asks_in_one_round_trip(acme: TenantRef, globex: TenantRef) -> None:
+    queue.task("test.nothing")(lambda _: None)
+    assert not anything_due()
+    later = ask(acme, "test.nothing", delay=60)
+    assert not anything_due(), "it rests"
+    make_due(later)
+    assert anything_due()
+    run_all()
+    assert not anything_due()
+    ask(globex, "test.nothing")
+    assert anything_due(), "whosever it is"
+    with pytest.raises(ScopeConflict), tenant_scope(acme):
+        anything_due()
 
 
 def test_arguments_follow_their_schema(acme: TenantRef) -> None:

@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
-from apps.core.scope import ENTER, ScopeConflict, ScopeMissing, TenantRef, search_path
+from apps.core.ids import NIL
+from apps.core.scope import ENTER, PLATFORM, ScopeConflict, ScopeMissing, TenantRef, search_path
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,26 @@ def read(
         if writes:
             raise
         return _pipelined(connection, tenant, query, params)
+
+
+def read_platform(query: sql.Composed | sql.SQL | str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run one reading statement for the platform in one round trip, outside any transaction; return its rows.
+
+    For those who ask again and again, mostly in vain. Raises ScopeConflict inside a transaction.
+    """
+    connection: Any = connections["default"]
+    if connection.in_atomic_block:
+        msg = "A transaction is open: read in its scope."
+        raise ScopeConflict(msg)
+    connection.drop_if_ended()
+    connection.ensure_connection()
+    raw = connection.connection
+    statement = psycopg.Cursor(raw)
+    prepare = settings.DATABASE_PREPARE
+    with raw.pipeline():
+        psycopg.Cursor(raw).execute(ENTER, [search_path(None), PLATFORM, NIL], prepare=prepare)
+        statement.execute(query, params, prepare=prepare)
+    return statement.fetchall()
 
 
 def write(statement: sql.Composed | sql.SQL | str, params: Sequence[Any]) -> int:

@@ -11,6 +11,7 @@ from django.db import connections, transaction
 from psycopg import sql
 
 from apps.core.actor import Actor
+from apps.core.db import fast
 from apps.core.scope import TenantRef, platform_scope
 from apps.events.jobs.herald import herald
 from apps.events.jobs.history import me
@@ -47,6 +48,10 @@ WHERE id = (SELECT id FROM public.events_job
             ORDER BY priority DESC, run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, tenant_id, name, args, args_version, actor, request_id, fence, attempt, max_attempts, idempotency_key
 """)
+ANYTHING = """
+SELECT EXISTS (SELECT 1 FROM public.events_job WHERE state = 'queued' AND NOT asleep)
+    OR EXISTS (SELECT 1 FROM public.events_job WHERE state = 'queued' AND asleep AND run_at <= clock_timestamp())
+"""
 SCHEDULED = "schedule:"  # a key `schedule:<id>@<moment>`: one job per schedule and moment
 alarm = Alarm()
 
@@ -84,6 +89,11 @@ def claim(lease: float = LEASE) -> Claim | None:
             return None
         transaction.on_commit(partial(herald.call, row[0]))
         return _claimed(row, lease)
+
+
+def anything_due() -> bool:
+    """Return whether a claim might find something; a fifth of a claim's cost, for those who have nothing to do."""
+    return bool(fast.read_platform(ANYTHING)[0][0])
 
 
 def _take(lease: float) -> tuple[Any, ...] | None:
