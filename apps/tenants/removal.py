@@ -1,5 +1,6 @@
 """The end of a tenant: after the grace period nothing of it is left but the platform's ledger."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from apps.core.scope import platform_scope
 from apps.tenants.models import Host, Tenant, TenantClock
 from apps.tenants.states import State
 
+logger = logging.getLogger("aibos.tenants")
+
 
 class Sweeper:
     """Removes what an app keeps of a tenant outside the database; registered by that app."""
@@ -37,10 +40,21 @@ AND a.attname = 'tenant_id' AND NOT a.attisdropped
 
 
 def remove_due(*, by: Actor = SYSTEM) -> list[str]:
-    """Remove every tenant whose grace period is over; return their slugs. Outside any scope."""
+    """Remove every tenant whose grace period is over; return their slugs. Outside any scope.
+
+    A tenant on whose ledger a legal hold stands waits for its release; the others do not wait for it.
+    """
     with platform_scope("removal of deleted tenants"):
         due = list(Tenant.objects.filter(state=State.DELETED, delete_after__lte=timezone.now()))
-    return [remove(tenant=tenant, by=by) for tenant in due]
+    removed = []
+    for tenant in due:
+        try:
+            removed.append(remove(tenant=tenant, by=by))
+        except Conflict as conflict:
+            if conflict.code != "LEGAL_HOLD":
+                raise
+            logger.warning("%s is not removed: %s", tenant.slug, conflict.message)
+    return removed
 
 
 def remove(*, tenant: Tenant, by: Actor) -> str:

@@ -17,6 +17,9 @@ from apps.core.actor import SYSTEM
 from apps.core.db.owner import owner_session
 from apps.core.errors import Problem
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
+from apps.tenants import lifecycle, removal
+from apps.tenants.models import Tenant
+from apps.tenants.states import State
 from tests.audit.settling import settle
 from tests.audit.test_sealing import person
 
@@ -226,3 +229,18 @@ def test_holds_are_entries_and_stay_on_record(fresh_tenant: TenantRef, globex: T
         holds.release(hold.id, by=SYSTEM, reason="not mine")
     with pytest.raises(Problem), tenant_scope(globex):
         holds.place(subject="", reason="  ", by=SYSTEM)
+
+
+def test_a_deleted_tenant_under_a_hold_stays_and_holds_up_nobody(
+    fresh_tenant: TenantRef, monkeypatch: object
+) -> None:
+    with platform_scope("test"):
+        for state in (State.ARCHIVED, State.DELETED):
+            lifecycle.move(tenant_id=fresh_tenant.id, to=state, by=SYSTEM)
+        Tenant.objects.filter(pk=fresh_tenant.id).update(delete_after=dt.datetime.now(dt.UTC))
+    with tenant_scope(fresh_tenant):
+        hold = holds.place(subject="lead:1", reason="case 21", by=SYSTEM)
+    assert removal.remove_due() == []
+    with tenant_scope(fresh_tenant):
+        holds.release(hold.id, by=SYSTEM, reason="closed")
+    assert removal.remove_due() == [fresh_tenant.slug]

@@ -111,7 +111,7 @@ class PlaceHold(OnLedger):
     def consequences(self, row: Tenant) -> Sequence[Any]:
         return (
             _("Nothing it protects is erased, by nobody, until the hold is released."),
-            _("No entry of the tenant's ledger is removed, and the tenant cannot be deleted."),
+            _("No entry of the tenant's ledger is removed, and a deleted tenant stays until then."),
         )
 
     def perform(self, *, row: Tenant, form: DeedForm, by: Actor) -> Outcome:
