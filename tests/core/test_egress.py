@@ -1,5 +1,6 @@
 """R29: whatever address a user gives, nothing inside our walls is reached."""
 
+import ast
 import socket
 import ssl
 import time
@@ -286,3 +287,55 @@ def test_a_header_cannot_smuggle_another(vouched: Receiver) -> None:
 )  # fmt: skip
 def test_what_is_public(text: str, public: bool) -> None:
     assert is_public(egress.literal(text)) is public
+
+
+# Who opens connections besides the guard: to places that operators name, never to one that a user gives.
+CALLERS = {
+    "apps/core/egress.py": "the guard itself",
+    "apps/audit/siem/transport.py": "SIEM_URL, an operator's setting",
+    "apps/audit/siem/forward.py": "the name of this machine",
+    "apps/audit/anchors/s3.py": "the operator's bucket",
+    "apps/audit/anchors/git.py": "the operator's repository",
+    "apps/events/bus/kafka.py": "the operator's bus",
+    "apps/events/bus/nats.py": "the operator's bus",
+    "apps/events/health/guard.py": "pairs of sockets of this process",
+    "apps/events/health/processes.py": "the name of this machine",
+    "apps/events/jobs/history.py": "the name of this machine",
+    "apps/portal/vendoring.py": "the npm registry, when a developer refreshes the vendored files",
+}
+NETWORK = {
+    "socket",
+    "http.client",
+    "urllib.request",
+    "urllib3",
+    "requests",
+    "httpx",
+    "aiohttp",
+    "boto3",
+    "dulwich",
+}
+NETWORK |= {"nats", "confluent_kafka", "smtplib", "ftplib", "telnetlib", "paramiko", "websockets"}
+
+
+def callers(root: Path) -> set[str]:
+    """The modules of the apps that import something with which one can call out."""
+    found = set()
+    for path in (root / "apps").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            if any(name in NETWORK or name.split(".")[0] in NETWORK for name in names):
+                found.add(path.relative_to(root).as_posix())
+    return {name for name in found if not name.startswith("apps/cli/")}  # the launcher starts servers here
+
+
+def test_nobody_else_calls_out() -> None:
+    """A new way out must go through the guard, or say here why no user can choose where it leads."""
+    assert callers(Path(__file__).resolve().parents[2]) == set(CALLERS)
+
+
+def test_the_control_another_caller_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps" / "sly.py").write_text("from urllib import request\n")
+    assert callers(tmp_path) == {"apps/sly.py"}
