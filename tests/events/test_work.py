@@ -18,7 +18,14 @@ from apps.audit import queries as entries
 from apps.core import context, health, queue
 from apps.core.actor import SYSTEM, Actor
 from apps.core.errors import Conflict, Invalid, NotFound, PermissionDenied
-from apps.core.scope import ScopeConflict, TenantRef, current_scope, current_tenant, platform_scope, tenant_scope
+from apps.core.scope import (
+    ScopeConflict,
+    TenantRef,
+    current_scope,
+    current_tenant,
+    platform_scope,
+    tenant_scope,
+)
 from apps.events.jobs import history, pulse, queries, runner, sweeper, work
 from apps.events.jobs.bell import bell
 from apps.events.jobs.claim import TURNS, anything_due
