@@ -5,7 +5,7 @@ from django.db import connections
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.siem import forward
-from apps.core.health import Finding, check
+from apps.core.health import Finding, Status, check
 from apps.core.scope import platform_scope
 
 BEHIND_MANY = 10_000
@@ -30,7 +30,8 @@ def siem() -> Finding:
         behind, cause = cursor.fetchone() or (0, "")
     figures = {"siem_behind_entries": int(behind)}
     if cause:
-        return Finding("degraded", f"{behind} entries wait: {cause}", figures)
+        status: Status = "failed" if behind > BEHIND_MANY else "degraded"
+        return Finding(status, f"{behind} entries wait: {cause}", figures)
     if behind > BEHIND_MANY:
         return Finding("degraded", f"{behind} entries wait to be copied.", figures)
     return Finding("ok", f"{behind} entries wait to be copied.", figures)
