@@ -16,8 +16,10 @@ from apps.audit.merkle import note
 from apps.audit.merkle.maker import sign_now
 from apps.core.actor import SYSTEM
 from apps.core.scope import TenantRef, tenant_scope
+from apps.objects import records
 from tests.audit.settling import settle
 from tests.people import People
+from tests.portal.atelier import Atelier
 from tests.portal.browser import faults, opened, sign_in
 from tests.servers import LiveServer
 
@@ -122,6 +124,17 @@ def test_the_witness_is_set_and_removed(people: People, signed: TenantRef, setti
 def test_the_ledgers_page_leads_here_with_its_record(people: People, signed: TenantRef) -> None:
     text = enter(people, "owner").get("/settings/ledger?target=crm_lead:3").content.decode()
     assert f"{PAGE}?target=crm_lead%3A3" in text
+
+
+def test_a_records_versions_lead_here(atelier: Atelier) -> None:
+    with tenant_scope(atelier.ref):
+        lead = records.create("crm_lead", {"name": "Zoe", "company": "Zoe ltd"}, by=atelier.actor("owner"))
+    path = f"/o/crm_lead/{lead.id}/versions"
+    target = f"{PAGE}?target=crm_lead%3A{lead.id}"
+    assert target in atelier.client("admin").get(path).content.decode()
+    text = atelier.client("manager").get(path).content.decode()
+    assert "Versions of" in text
+    assert PAGE not in text, "negative control: who may not read the ledger"
 
 
 @pytest.mark.browser

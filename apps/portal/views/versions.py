@@ -56,6 +56,7 @@ def list_versions(request: HttpRequest, name: str, key: str) -> HttpResponse:
         "compared": compared,
         "chosen": {"from": asked[0] or max(newest - 1, 1), "to": asked[1] or newest},
         "may_edit": access.holds("edit", definition, record),
+        "evidence": f"{name}:{ident}" if access.has_system("view_audit") else "",
         "href": href,
     }
     return render(request, "portal/versions.html", context)
