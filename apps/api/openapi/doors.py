@@ -10,8 +10,8 @@ from apps.api.call import Call
 from apps.api.contract import OBJECT, describe
 from apps.api.door import NONE, Door
 from apps.api.openapi.document import general, of_tenant
-from apps.core.version import product_version
 from apps.core.scope import tenant_scope
+from apps.core.version import product_version
 from apps.objects.catalog import catalog
 from apps.permissions.access import access_for
 
