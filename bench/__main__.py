@@ -1,4 +1,4 @@
-"""`make bench`: `python -m bench [api|provision|ledger|jobs|proofs] [options]` beside a database server of its own."""
+"""`make bench`: `python -m bench [api|provision|ledger|jobs|proofs|outbox] [options]` beside a database server of its own."""
 
 import os
 import runpy
@@ -7,7 +7,7 @@ import sys
 from apps.cli.launch.places import places
 from apps.cli.launch.testing import test_server
 
-PROGRAMS = ("api", "provision", "ledger", "jobs", "proofs")
+PROGRAMS = ("api", "provision", "ledger", "jobs", "proofs", "outbox")
 
 
 def main() -> None:
