@@ -41,8 +41,9 @@ FROM public.events_schedule
 def test_chains_survive_kills_at_random(
     colony: Colony, start: Start, clean: str, outside: Outside, tell: Tell
 ) -> None:
+    colony.orders["seconds"] = 0.04
     colony.keep(worker=3, pump=2)
-    wave = -(-CHAINS // KILLS)
+    wave = -(-4 * CHAINS // KILLS)
     for number in range(KILLS):
         start(number * wave, min((number + 1) * wave, CHAINS))
         time.sleep(random.uniform(0.05, 0.4))
