@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db.models import F
@@ -106,7 +107,7 @@ def deliver(job: queue.JobHandle, delivery_id: str, spent: int = 0) -> dict[str,
         parcel = _prepare(UUID(delivery_id), attempt, stopped)
     if isinstance(parcel, str):
         return {"outcome": parcel}
-    job.log(f"POST {parcel.url}")
+    job.log(f"Attempt {attempt}: POST to {urlsplit(parcel.url).hostname}")  # the rest may hold a secret
     outcome = call(parcel)
     job.log(f"{outcome.status or ''} {outcome.failure or 'accepted'}".strip())
     wait = None if parcel.is_test or attempt >= MOST_ATTEMPTS else _wait(attempt, outcome)

@@ -154,6 +154,19 @@ def test_after_ten_attempts_the_delivery_has_failed_and_is_a_dead_letter(
     assert way.delivery().state == DeliveryState.DELIVERED
 
 
+def test_what_an_address_hides_is_in_no_job(
+    acme: TenantRef, boss: Actor, way: Way, receiver: Receiver
+) -> None:
+    receiver.answer = plain(500)
+    hook(acme, receiver.url + "?token=zqtoken", boss, "api_lead.created")
+    lead(acme, boss)
+    way.go()
+    with platform_scope("test"):
+        rows = list(Job.objects.filter(name=delivering.TASK).values())
+    assert receiver.host in rows[0]["log"]
+    assert "zqtoken" not in repr(rows)
+
+
 def test_410_switches_the_endpoint_off_and_tells(
     acme: TenantRef, boss: Actor, way: Way, receiver: Receiver
 ) -> None:
