@@ -183,7 +183,7 @@ class StopReplayDoor(Door):
 
 def _check_reader(call: Call) -> None:
     """Refuse who does not manage the tenant, and keys whose scopes leave the ledger out."""
-    if not letters.may_handle(call.actor, call.tenant.id if call.tenant else None):
+    if not work.may_handle(call.actor, call.tenant.id if call.tenant else None):
         raise PermissionDenied("Only the tenant's managers handle dead letters.")
     access_for(call.actor).require_system(READ)
 

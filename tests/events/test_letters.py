@@ -304,11 +304,24 @@ def test_quarantine_and_discard_are_for_managers_and_in_the_ledger(
     assert actions(acme, made) == ["job.discarded", "job.failed", "job.quarantined"]
 
 
-def test_a_quarantined_letter_can_be_tried_again(acme: TenantRef, anna: Actor, boss: Actor) -> None:
+def test_a_quarantined_letter_is_tried_again_by_managers_alone(
+    acme: TenantRef, anna: Actor, boss: Actor
+) -> None:
     made = dead(acme, anna)
     with tenant_scope(acme):
         letters.quarantine(made, by=boss)
+    with tenant_scope(acme), pytest.raises(PermissionDenied):
+        work.retry(made, by=anna)
+    assert job(made).state == "quarantined"
+    with tenant_scope(acme):
         work.retry(made, by=boss)
+    assert job(made).state == "queued"
+
+
+def test_control_the_author_tries_a_failed_job_again(acme: TenantRef, anna: Actor) -> None:
+    made = dead(acme, anna)
+    with tenant_scope(acme):
+        work.retry(made, by=anna)
     assert job(made).state == "queued"
 
 

@@ -19,16 +19,10 @@ from apps.core.canonical import dumps
 from apps.core.errors import Invalid, PermissionDenied
 from apps.events.jobs import arguments, work
 from apps.events.jobs.states import JobState
+from apps.events.jobs.work import may_handle
 from apps.events.models import Job
 
 REASON_ROOM = 500
-
-
-def may_handle(by: Actor, tenant_id: UUID | None) -> bool:
-    """Return whether `by` may see and handle dead letters there: the tenant's managers, and operators."""
-    if by.kind in {"operator", "system"}:
-        return True
-    return tenant_id is not None and by.tenant_id == tenant_id and by.role in work.MANAGERS
 
 
 def is_sealed(name: str) -> bool:

@@ -23,7 +23,7 @@ from apps.core.errors import Conflict, Invalid, PermissionDenied, Problem
 from apps.core.scope import Scope, TenantRef, current_scope, platform_scope, tenant_scope
 from apps.events.jobs import work
 from apps.events.jobs.herald import herald
-from apps.events.jobs.letters import may_handle
+from apps.events.jobs.work import may_handle
 from apps.tenants import queries as tenants
 
 TASK = "events.replay"

@@ -93,6 +93,8 @@ def retry(job_id: UUID, *, by: Actor, delay: float = 0.0, replay: UUID | None = 
     """
     job = locked(job_id, by)
     check_move(job, JobState.QUEUED)
+    if job.state == JobState.QUARANTINED and not may_handle(by, job.tenant_id):
+        raise PermissionDenied("The job is in quarantine; the tenant's managers decide when it runs again.")
     if wrong := arguments.faults(job.name, job.args, job.args_version):
         raise Conflict(
             f"{job.name} does not take these arguments: {wrong[0].field}: {wrong[0].message}",
@@ -144,6 +146,13 @@ def may_manage(by: Actor, job: Job) -> bool:
         return False
     same_person = by.user_id is not None and str(by.user_id) in (job.actor.get("user_id"), job.actor["id"])
     return by.role in MANAGERS or by.id == job.actor["id"] or same_person
+
+
+def may_handle(by: Actor, tenant_id: UUID | None) -> bool:
+    """Return whether `by` may see and handle dead letters there: the tenant's managers, and operators."""
+    if by.kind in {"operator", "system"}:
+        return True
+    return tenant_id is not None and by.tenant_id == tenant_id and by.role in MANAGERS
 
 
 def locked(job_id: UUID, by: Actor) -> Job:

@@ -74,7 +74,8 @@ def progress(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "crumbs": crumbs,
         "nav_current": "settings",
         "handles": handles_letters(request),
-        "may_retry": job.state in {JobState.FAILED, JobState.QUARANTINED, JobState.CANCELLED},
+        "may_retry": job.state in {JobState.FAILED, JobState.CANCELLED}
+        or (job.state == JobState.QUARANTINED and handles_letters(request)),
         "is_replay": job.name == replay.TASK and handles_letters(request),
     }
     return render(request, "portal/job.html", context)

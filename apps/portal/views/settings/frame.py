@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from apps.events.jobs.letters import may_handle
+from apps.events.jobs.work import may_handle
 from apps.permissions.access import Access, access_for
 from apps.portal.views.frame import actor_of
 
