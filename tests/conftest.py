@@ -47,7 +47,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     from tests.ledger_watch import never_written
 
     if left := never_written(Path(target)):
-        print("\nNo test was seen writing through:", *left, sep="\n  ")  # noqa: T201 - the run's last word
+        print("\nNo test was seen writing through:", *left, sep="\n  ")
         session.exitstatus = 1
 
 

@@ -14,4 +14,4 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 LOG_FORMAT = ENV["LOG_FORMAT"] or "console"
 LOGGING = {"level": "WARNING", "format": LOG_FORMAT}
-LEDGER_ANCHORS: list[str] = []  # a test that wants one names its own folder
+LEDGER_ANCHORS = []  # a test that wants one names its own folder

@@ -62,7 +62,9 @@ class Job(models.Model):
                 name="events_job_ready",
                 condition=Q(state="queued", asleep=False),
             ),
-            models.Index(fields=["run_at"], name="events_job_asleep", condition=Q(state="queued", asleep=True)),
+            models.Index(
+                fields=["run_at"], name="events_job_asleep", condition=Q(state="queued", asleep=True)
+            ),
             models.Index(fields=["tenant_id"], name="events_job_running", condition=Q(state="running")),
             models.Index(fields=["tenant_id", "-id"], name="events_job_list"),
             models.Index(
