@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from apps.audit import queries
 from apps.core.scope import TenantRef, tenant_scope
-from apps.events.models import OutboxEvent, WebhookEndpoint
+from apps.events.models import OutboxEvent, WebhookDelivery, WebhookEndpoint
 from tests.api.conftest import Caller, caller, make_key
 from tests.audit.settling import settle
 
@@ -232,3 +233,16 @@ def test_options_of_a_plain_hmac(owner: Caller) -> None:
     assert source["options"] == {"header": "x-shop-hmac", "encoding": "base64"}
     refused = owner.post("/api/v1/hooks/sources", {"name": "shop2", "scheme": "hmac"})
     assert [item["field"] for item in refused.json()["fields"]] == ["options.header"]
+
+
+def test_a_failed_delivery_is_sent_again_with_an_entry(owner: Caller, acme: TenantRef) -> None:
+    hook = made(owner)
+    tried = owner.post(f"/api/v1/webhooks/{hook['id']}/test").json()["id"]
+    with tenant_scope(acme):
+        WebhookDelivery.objects.filter(pk=tried).update(state="failed")
+    answer = owner.post(f"/api/v1/webhooks/deliveries/{tried}/redeliver")
+    assert answer.status_code < 300, answer.content
+    with tenant_scope(acme):
+        (entry,) = queries.browse(queries.Filters(action="webhook.redelivered")).entries
+    assert entry.details["delivery"] == tried
+    assert owner.send("DELETE", f"/api/v1/webhooks/{hook['id']}").status_code == 200

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from apps.audit import queries as ledger
 from apps.core import queue
 from apps.core.scope import platform_scope, tenant_scope
 from apps.events.jobs import queries, runner
@@ -273,3 +274,13 @@ def test_another_tenants_letters_do_not_exist(atelier: Atelier) -> None:
     assert stranger.post(f"/jobs/{made}/retry").status_code == 404
     stranger.post(f"{LETTERS}/ticked", {"ids": [made], "act": "discard"})
     assert state(atelier, made) == "failed"
+
+
+def test_a_waiting_job_is_stopped_and_a_dead_one_queued_again_each_with_its_entry(atelier: Atelier) -> None:
+    waiting = dead(atelier, "owner", run=False)
+    assert atelier.client("owner").post(f"/jobs/{waiting}/cancel").status_code == 302
+    letter = dead(atelier, "owner")
+    assert atelier.client("owner").post(f"{LETTERS}/{letter}/retry").status_code == 302
+    with tenant_scope(atelier.ref):
+        (stopped,), (again,) = ledger.history(f"job:{waiting}"), ledger.history(f"job:{letter}", limit=1)
+    assert [entry.actor.label for entry in (stopped, again)] == ["Olivia Owner"] * 2
