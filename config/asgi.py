@@ -1,23 +1,15 @@
 """Entry point of the sockets' server: WebSockets and event streams; pages go through WSGI."""
 
 import os
-from typing import Any
 
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
-http: Any = get_asgi_application()
-
-from django.urls import re_path  # noqa: E402
+django.setup(set_prefix=False)
 
 from apps.events.health.processes import LIVE, Heartbeat  # noqa: E402 - needs the application registry
-from config.sockets import sockets, streams  # noqa: E402 - needs the application registry
+from config.sockets import application  # noqa: E402 - needs the application registry
 
-application = ProtocolTypeRouter(
-    {
-        "http": URLRouter([*streams, re_path(r"", http)]),
-        "websocket": URLRouter(sockets),
-    }
-)
+__all__ = ["application"]
+
 Heartbeat(LIVE).start()

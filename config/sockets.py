@@ -1,5 +1,9 @@
-"""Addresses of the sockets' process: WebSockets, and streams of events."""
+"""The sockets' application: addresses of WebSockets and of streams of events."""
 
+from typing import Any
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.handlers.asgi import ASGIHandler
 from django.urls import URLPattern, path, re_path
 
 from apps.api.live import doors
@@ -13,3 +17,10 @@ streams: list[URLPattern] = [
     path("events/jobs/<uuid:job_id>", doors.stream),  # type: ignore[arg-type]
     path("api/v1/events/stream", doors.event_stream),  # type: ignore[arg-type]
 ]
+http: Any = ASGIHandler()
+application = ProtocolTypeRouter(
+    {
+        "http": URLRouter([*streams, re_path(r"", http)]),
+        "websocket": URLRouter(sockets),
+    }
+)

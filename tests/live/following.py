@@ -12,7 +12,7 @@ from django.db import connections
 from apps.core import queue
 from apps.core.actor import Actor
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
-from config.asgi import application
+from config.sockets import application
 
 PATIENCE = 10
 PEERS = {

@@ -20,7 +20,7 @@ from apps.events.log import Place
 from apps.events.registry import EventType, event_types, register
 from apps.identity.services.sessions import end_session
 from apps.objects import records
-from config.asgi import application
+from config.sockets import application
 from tests.api.conftest import make_key
 from tests.events.working import clear, until
 from tests.live.following import PEERS, Socket, headers, session
