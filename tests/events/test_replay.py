@@ -100,7 +100,6 @@ def test_a_thousand_are_queued_at_a_pace_and_each_runs_once(
     with platform_scope("test"), connections["default"].cursor() as cursor:
         cursor.execute(PACE)
         resting, spread = cursor.fetchone()
-    # Each portion has its own clock: the pace may be missed by what a portion takes, never by its whole.
     assert resting == 1000
     assert spread > 45
     mended(wake=False)

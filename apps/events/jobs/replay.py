@@ -6,6 +6,7 @@ their turn. What is asked for later begins where the last replay of the tenant e
 
 import datetime as dt
 import json
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -157,13 +158,14 @@ def run(
     place = _ref(job.tenant_id)
     with _scope(place):
         wait = _resting(job.tenant_id)
-    queued, refused, last = 0, 0, UUID(int=0)
+    queued, refused, last, began = 0, 0, UUID(int=0), time.monotonic()
     while not job.cancelled():
         with _scope(place):
             found = _find(condition, last)
             for letter in found:
                 try:
-                    work.retry(letter, by=job.by, delay=wait + queued / per_second, replay=job.id)
+                    turn = wait + queued / per_second - (time.monotonic() - began)
+                    work.retry(letter, by=job.by, delay=max(0.0, turn), replay=job.id)
                     queued += 1
                 except Problem as problem:
                     refused += 1
