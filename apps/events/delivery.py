@@ -29,8 +29,14 @@ GROUP = "handlers"
 REDELIVER = "events.redeliver"
 TURN_SECONDS = 0.25  # an open transaction keeps ledger and log waiting
 PENANCE = 5.0
+CHUNK = 50
 HANDLED = """
 INSERT INTO public.events_inbox (event_id, subscriber, tenant_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+"""
+ALL_HANDLED = """
+INSERT INTO public.events_inbox (event_id, subscriber, tenant_id)
+SELECT event_id, subscriber, %s FROM unnest(%s::uuid[], %s::text[]) AS given(event_id, subscriber)
+ON CONFLICT DO NOTHING RETURNING event_id, subscriber
 """
 
 
@@ -67,11 +73,12 @@ class Delivery:
         until, done = time.monotonic() + TURN_SECONDS, 0
         try:
             with tenant_scope(ref) if ref else platform_scope("events: delivery"):
-                for event in events:
-                    _hand_over(event)
-                    done += 1
-                    if time.monotonic() > until:
-                        break
+                while done < len(events) and time.monotonic() < until:
+                    chunk = events[done : done + CHUNK]
+                    if not _all_well(tenant_id, chunk):
+                        for event in chunk:
+                            _hand_over(event)
+                    done += len(chunk)
             return done
         except Exception as error:
             if loss.is_lost(error):
@@ -84,6 +91,32 @@ class Delivery:
 def wanting(event_type: str) -> list[Subscriber]:
     """Return the subscribers of that type, in the order of registration."""
     return [item for _, item in subscribers.items() if item.wants(event_type)]
+
+
+def _all_well(tenant_id: UUID | None, events: Sequence[Event]) -> bool:
+    """Deliver the events in one go; return False, with nothing done, when any handler failed."""
+    try:
+        with transaction.atomic():
+            pairs = [(event, item) for event in events for item in wanting(event.type) if item.when(event)]
+            mine = _claim(tenant_id, pairs)
+            for event, subscriber in pairs:
+                if (event.id, subscriber.name) in mine:
+                    _call(event, subscriber)
+    except Exception as error:
+        if loss.is_lost(error):
+            raise
+        return False
+    return True
+
+
+def _claim(tenant_id: UUID | None, pairs: Sequence[tuple[Event, Subscriber]]) -> set[tuple[UUID, str]]:
+    """Note all of them as handled; return those that were not before."""
+    if not pairs:
+        return set()
+    with connections["default"].cursor() as cursor:
+        ids, names = [event.id for event, _ in pairs], [item.name for _, item in pairs]
+        cursor.execute(ALL_HANDLED, [tenant_id, ids, names])
+        return set(cursor.fetchall())
 
 
 def _hand_over(event: Event) -> None:
@@ -123,6 +156,11 @@ def handle(event: Event, subscriber: Subscriber) -> bool:
         cursor.execute(HANDLED, [event.id, subscriber.name, event.tenant_id])
         if not cursor.rowcount:
             return False
+    _call(event, subscriber)
+    return True
+
+
+def _call(event: Event, subscriber: Subscriber) -> None:
     token = cause.set(event.id)
     deeper = depth.set(event.depth + 1)
     try:
@@ -131,7 +169,6 @@ def handle(event: Event, subscriber: Subscriber) -> bool:
     finally:
         cause.reset(token)
         depth.reset(deeper)
-    return True
 
 
 @queue.task(REDELIVER, tenant="optional", max_attempts=8, sealed=True)

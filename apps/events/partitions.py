@@ -137,6 +137,9 @@ def _attach(table: str, day: dt.date) -> None:
         _be_patient(cursor)
         for statement in statements:
             cursor.execute(statement.format(**names))
+        cursor.execute(sql.SQL("SELECT NOT EXISTS (SELECT 1 FROM public.{default})").format(**names))
+        if cursor.fetchone()[0]:  # gives back what the moved rows took
+            cursor.execute(sql.SQL("TRUNCATE public.{default}").format(**names))
         build_walls("public")
 
 

@@ -57,7 +57,9 @@ class Reader:
         try:
             while not stop.is_set():
                 try:
-                    pause = 0.0 if self.turn() >= self._batch else min(max(pause, FAST) * 2, SLOW)
+                    done = self.turn()
+                    pause = FAST if done else min(max(pause, FAST) * 2, SLOW)
+                    pause = 0.0 if done >= self._batch else pause
                 except loss.ERRORS as error:
                     if not loss.is_lost(error):
                         raise

@@ -18,6 +18,8 @@ from django.db import connections, transaction
 logger = logging.getLogger("aibos.events")
 
 CHANNEL = "aibos_events"
+# Nothing is lost with a ring, so it does not wait for the disk; nothing is set for the session.
+NOTIFY = f"BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}; COMMIT"
 GATHER = 0.01
 IDLE = 60.0
 SULK = 2.0
@@ -65,7 +67,7 @@ class Bell:
             self._rung.clear()
             try:
                 connection = connection or connect()
-                connection.execute(f"NOTIFY {CHANNEL}")
+                connection.execute(NOTIFY)
             except psycopg.Error as error:
                 _end(connection)
                 connection = None

@@ -24,6 +24,7 @@ from apps.events.models import OutboxEvent
 from apps.events.reader import Reader, lag
 from apps.events.registry import EventType
 from apps.events.types import Event
+from apps.events.wake import Ear
 from apps.tenants import lifecycle
 from apps.tenants.models import Tenant
 from apps.tenants.states import State
@@ -396,3 +397,31 @@ def test_a_subscriber_that_runs_into_a_timeout_holds_up_nobody(acme: TenantRef, 
     emit(globex)
     assert deliver() == 2
     assert sorted(seen) == sorted([str(acme.id), str(globex.id)])
+
+
+def test_a_waiting_reader_is_woken_by_the_commit(acme: TenantRef) -> None:
+    """The bell rings beside the transaction: after it, not within it, and not for one that is rolled back."""
+    ear, stop = Ear(), threading.Event()
+    try:
+        ear.wait(0.01, stop)  # listens from here on
+        emit(acme)
+        assert ear.wait(30.0, stop)
+        ear.wait(0.1, stop)
+        with tenant_scope(acme):
+            outbox.emit("lead.created", data={"id": "1"}, by=SYSTEM)
+            transaction.set_rollback(True)
+        assert not ear.wait(0.3, stop), "negative control: nothing was committed"
+    finally:
+        ear.close()
+
+
+def test_one_reader_at_a_time(acme: TenantRef) -> None:
+    emit(acme)
+    ear = Ear()
+    with ear.alone(GROUP) as mine:
+        assert mine
+        other = Reader(GROUP, Delivery(), bus="postgresql")
+        assert other.turn() == 0, "while another process reads"
+        other.close()
+    ear.close()
+    assert deliver() == 1, "negative control: alone, it reads"
