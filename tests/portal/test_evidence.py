@@ -153,6 +153,7 @@ def test_a_manager_takes_evidence_in_a_browser(
         taken.value.save_as(path)
         assert judge(path, Pins(note.keys(), signed.id)).ok
         page.emulate_media(color_scheme="dark")
+        page.reload()  # colours that glide from one scheme to the other are neither
         assert faults(page) == []
         if folder := os.environ.get("PICTURES"):
             page.set_viewport_size({"width": 1280, "height": 1500})
