@@ -47,10 +47,16 @@ def effects():
         return cursor.fetchall()
 
 
+def count():
+    with platform_scope("test"), connections["default"].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM public.bus_tally")
+        return cursor.fetchone()[0]
+
+
 class Writers:
     """Write events of twelve subjects until stopped; some transactions take their time, some are rolled back."""
 
-    def __init__(self, ref, number=4):
+    def __init__(self, ref, number=3):
         self._ref, self._stop = ref, threading.Event()
         self.committed: list[tuple[str, int]] = []
         self._threads = [threading.Thread(target=self._write, args=(index,)) for index in range(number)]
@@ -79,7 +85,7 @@ class Writers:
                     self.committed.append((subject, n))
                 except _Undone:
                     continue
-                time.sleep(0.01)
+                time.sleep(0.1)
         finally:
             connections.close_all()
 
@@ -118,7 +124,7 @@ def judged(committed):
     """Wait for every committed event's effect; return how many there are, each once and in its subject's order."""
     wanted = set(committed)
     try:
-        until(lambda: {(subject, n) for _id, subject, n in effects()} >= wanted, 90)
+        until(lambda: count() >= len(wanted), 90)
     except AssertionError:
         missing = wanted - {(subject, n) for _id, subject, n in effects()}
         pytest.fail(f"{len(missing)} of {len(wanted)} effects are missing")
@@ -136,9 +142,9 @@ def test_back_ends_are_switched_under_way(acme, lines):
     """PostgreSQL → NATS → Kafka → PostgreSQL while events are written; each is killed in the middle of its work."""
     with Writers(acme) as writers:
         for kind in ("postgresql", "nats", "kafka", "postgresql"):
-            before = len(effects())
+            before = count()
             with pump(*lines[kind]):
-                until(lambda before=before: len(effects()) > before + 10, 60)
+                until(lambda before=before: count() > before + 10, 60)
     with pump(*lines["postgresql"]):
         print(f"{judged(writers.committed)} events, four switches: none lost, none twice")
 
@@ -146,7 +152,7 @@ def test_back_ends_are_switched_under_way(acme, lines):
 def test_two_back_ends_at_once_do_nothing_twice(acme, lines):
     """While processes with the old setting still run beside those with the new one."""
     with Writers(acme) as writers, pump(*lines["postgresql"]), pump(*lines["nats"]), pump(*lines["kafka"]):
-        until(lambda: len(effects()) > 60, 90)
+        until(lambda: count() > 60, 90)
     with pump(*lines["nats"]):
         judged(writers.committed)
 
@@ -154,13 +160,13 @@ def test_two_back_ends_at_once_do_nothing_twice(acme, lines):
 def test_without_an_inbox_a_switch_doubles_effects(acme, lines, superuser_url):
     """Negative control: forgetting what was handled, the same switch makes effects twice."""
     with Writers(acme, 2) as writers, pump(*lines["postgresql"]):
-        until(lambda: len(effects()) > 10)
+        until(lambda: count() > 10)
     with pump(*lines["postgresql"]):
         judged(writers.committed)
     with psycopg.connect(superuser_url, autocommit=True) as admin:
         admin.execute("TRUNCATE public.events_inbox")
     with pump(*lines["nats"]):
-        until(lambda: len(effects()) > len(writers.committed), 60)
+        until(lambda: count() > len(writers.committed), 60)
 
 
 def test_a_switch_from_now_on_would_lose(acme, lines, superuser_url):
@@ -183,9 +189,9 @@ def test_a_switch_from_now_on_would_lose(acme, lines, superuser_url):
 def test_killed_again_and_again(acme, lines, kind):
     with Writers(acme) as writers:
         for _ in range(5):
-            before = len(effects())
+            before = count()
             with pump(*lines[kind]):
-                until(lambda before=before: len(effects()) > before, 60)
+                until(lambda before=before: count() > before, 60)
                 time.sleep(random.random() / 3)
     with pump(*lines[kind]):
         judged(writers.committed)
