@@ -226,11 +226,19 @@ def measure(url: str, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     table = Table(url)
     table.make(psycopg.conninfo.conninfo_to_dict(os.environ["DATABASE_URL"])["user"])
     rivals = queues(url)
+    try:
+        return _compare(rivals, table, args)
+    finally:
+        for queue in rivals:
+            queue.end()
+
+
+def _compare(rivals: list[Queue], table: Table, args: argparse.Namespace) -> dict[str, dict[str, float]]:
     found: dict[str, list[dict[str, float]]] = {queue.name: [] for queue in rivals}
     for _ in range(args.rounds):
         for queue in rivals:
             found[queue.name].append(throughput(queue, table, args.jobs))
-    medians = {
+    medians: dict[str, dict[str, float]] = {
         name: {key: round(statistics.median(one[key] for one in rounds), 1) for key in rounds[0]}
         for name, rounds in found.items()
         if rounds
@@ -250,6 +258,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
     from tests import databases
 
