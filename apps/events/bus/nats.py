@@ -33,6 +33,7 @@ logger = logging.getLogger("aibos.events")
 
 BATCH = 256
 ANSWER = 10.0  # seconds that the server has for an answer
+SYNC = 0.1  # seconds that a busy disk may take for one message when the server syncs each
 POLL = 1.0
 RECHECK = 5.0  # seconds without news after which the stream is looked at anew
 PAUSE = 1.0
@@ -58,7 +59,8 @@ class NatsBus:
 
     def publish(self, batch: Sequence[Message]) -> None:
         """Hand the messages to the stream, each on condition that the one before it is there."""
-        self._thread.run(lambda: self._publish(batch), seconds=ANSWER * 3)
+        patience = ANSWER + SYNC * len(batch)
+        self._thread.run(lambda: self._publish(batch, patience), seconds=patience + ANSWER)
 
     def consume(self, group: str, handle: Handle, stop: threading.Event) -> None:
         """Hand every message to the group until `stop` is set."""
@@ -166,7 +168,7 @@ class NatsBus:
                 raise
             await self._js.update_stream(config)
 
-    async def _publish(self, batch: Sequence[Message]) -> None:
+    async def _publish(self, batch: Sequence[Message], patience: float) -> None:
         js = await self._context()
         acks, before = [], ""
         for item in batch:
@@ -180,7 +182,7 @@ class NatsBus:
                     subject, item.body, stream=self._stream, headers=headers, wait_stall=ANSWER
                 )
             )
-        done = await asyncio.wait_for(asyncio.gather(*acks, return_exceptions=True), ANSWER)
+        done = await asyncio.wait_for(asyncio.gather(*acks, return_exceptions=True), patience)
         if faults := [item for item in done if isinstance(item, BaseException)]:
             raise faults[0]
 

@@ -188,7 +188,7 @@ def test_a_switch_from_now_on_would_lose(acme, lines, superuser_url):
 @pytest.mark.parametrize("kind", ["nats", "kafka"])
 def test_killed_again_and_again(acme, lines, kind):
     with Writers(acme) as writers:
-        for _ in range(5):
+        for _ in range(3):
             before = count()
             with pump(*lines[kind]):
                 until(lambda before=before: count() > before, 60)
