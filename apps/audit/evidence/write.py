@@ -18,8 +18,8 @@ entries.jsonl   one entry per line; "body" is exactly what was hashed
 leaves          where present: the 32 byte leaf hash of every entry of the ledger, in order
 checkpoint.txt  the signed checkpoint all proofs lead to (C2SP tlog-checkpoint, Ed25519)
 
-Check it with the program aibos-verify (the folder sdk/aibos-verify of the AI-BOS source) and the public key that the operator gave you on another way
-than with this archive:
+Check it with the program aibos-verify (the folder sdk/aibos-verify of the AI-BOS source) and the
+public key that the operator gave you on another way than with this archive:
 
     pip install ./sdk/aibos-verify
     aibos-verify evidence.zip --key KEY
