@@ -87,7 +87,9 @@ def test_a_write_without_a_day_goes_to_the_default_and_moves_later(acme: TenantR
     assert partition_of(far) == "events_outbox_default"
     assert "events_outbox_20310101" in partitions.keep().made
     assert partition_of(far) == "events_outbox_20310101"
-    assert rows("SELECT pg_relation_size('public.events_outbox_default')") == [(0,)], "the space is given back"
+    assert rows("SELECT pg_relation_size('public.events_outbox_default')") == [(0,)], (
+        "the space is given back"
+    )
     assert lag(GROUP, bus="postgresql").events == 1, "moving a row changes nothing about who must read it"
     assert read_all() == 1
     rows("DELETE FROM public.events_outbox")
