@@ -20,7 +20,9 @@ from tests.events.bus.servers import make_topic
 from tests.events.bus.worker import TYPE
 from tests.events.working import ROOT, until
 
-PATIENCE = 180.0  # a group waits for a killed member until its session has run out, and the machine may be busy
+PATIENCE = (
+    180.0  # a group waits for a killed member until its session has run out, and the machine may be busy
+)
 TABLE = """
 CREATE TABLE IF NOT EXISTS public.bus_tally (event_id uuid NOT NULL, subject text, n int, at bigserial);
 GRANT ALL ON public.bus_tally TO PUBLIC; GRANT ALL ON SEQUENCE public.bus_tally_at_seq TO PUBLIC;
@@ -153,7 +155,7 @@ def test_back_ends_are_switched_under_way(acme, lines):
 def test_two_back_ends_at_once_do_nothing_twice(acme, lines):
     """While processes with the old setting still run beside those with the new one."""
     with Writers(acme) as writers, pump(*lines["postgresql"]), pump(*lines["nats"]), pump(*lines["kafka"]):
-        until(lambda: count() > 60, 90)
+        until(lambda: count() > 60, PATIENCE)
     with pump(*lines["nats"]):
         judged(writers.committed)
 
@@ -161,13 +163,13 @@ def test_two_back_ends_at_once_do_nothing_twice(acme, lines):
 def test_without_an_inbox_a_switch_doubles_effects(acme, lines, superuser_url):
     """Negative control: forgetting what was handled, the same switch makes effects twice."""
     with Writers(acme, 2) as writers, pump(*lines["postgresql"]):
-        until(lambda: count() > 10)
+        until(lambda: count() > 10, PATIENCE)
     with pump(*lines["postgresql"]):
         judged(writers.committed)
     with psycopg.connect(superuser_url, autocommit=True) as admin:
         admin.execute("TRUNCATE public.events_inbox")
     with pump(*lines["nats"]):
-        until(lambda: count() > len(writers.committed), 60)
+        until(lambda: count() > len(writers.committed), PATIENCE)
 
 
 def test_a_switch_from_now_on_would_lose(acme, lines, superuser_url):
@@ -192,7 +194,7 @@ def test_killed_again_and_again(acme, lines, kind):
         for _ in range(3):
             before = count()
             with pump(*lines[kind]):
-                until(lambda before=before: count() > before, 60)
+                until(lambda before=before: count() > before, PATIENCE)
                 time.sleep(random.random() / 3)
     with pump(*lines[kind]):
         judged(writers.committed)
