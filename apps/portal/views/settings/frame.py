@@ -25,8 +25,8 @@ def base(request: HttpRequest, current: str) -> dict[str, Any]:
         ("ledger", "book-2", _("Ledger"), access.has_system("view_audit")),
         ("privacy", "fingerprint", _("Privacy"), access.has_system("manage_privacy")),
         ("jobs", "subtask", _("Jobs"), True),
-        ("status", "activity-heartbeat", _("Status"), True),
         ("letters", "mailbox-off", _("Dead letters"), handles_letters(request)),
+        ("status", "activity-heartbeat", _("Status"), True),
     ]
     menu = [
         {"name": name, "icon": icon, "label": label, "href": reverse(f"portal:{name}")}
