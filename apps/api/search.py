@@ -102,7 +102,7 @@ class SearchDoor(Door):
                 and obj.enable.searchable
                 and obj.enable.api_enabled
                 and obj.searchable_fields
-                and set(obj.searchable_fields) & access.readable(obj)
+                and set(obj.searchable_fields) & access.clear(obj)
                 and access.can("read", obj)
             ]
 

@@ -20,10 +20,16 @@ class SealBroken(ValueError):
     """The bytes were not sealed here, not for this place, or with a key that nobody has any more."""
 
 
+def derived(purpose: str, secret: str | None = None) -> bytes:
+    """Return the 32 bytes that SECRET_KEY (or `secret`) means for one purpose."""
+    info = f"aibos/seal/{purpose}".encode()
+    whole = settings.SECRET_KEY if secret is None else secret
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(whole.encode())
+
+
 @lru_cache(maxsize=32)
 def _cipher(purpose: str, secret: str) -> AESGCM:
-    info = f"aibos/seal/{purpose}".encode()
-    return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret.encode()))
+    return AESGCM(derived(purpose, secret))
 
 
 def seal(purpose: str, place: str, text: bytes) -> bytes:

@@ -69,6 +69,7 @@ class FieldDef:
     external_id: bool = False
     track_history: bool = True
     personal: bool = False
+    masking: str | None = None
     group: str | None = None
     renamed_from: str | None = None
     visible_to: frozenset[str] | None = None

@@ -21,6 +21,7 @@ OPTIONAL = (
     ("group", "group"),
     ("defaultValue", "default_value"),
     ("renamedFrom", "renamed_from"),
+    ("maskingRule", "masking"),
 )
 
 

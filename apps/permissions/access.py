@@ -44,6 +44,7 @@ class ObjectAccess:
     bits: Bits
     readable: frozenset[str]
     editable: frozenset[str]
+    masked: frozenset[str]
     rules: Mapping[str, rules.Rule]
     answers: Mapping[str, Answer]
 
@@ -91,7 +92,9 @@ def _content(grant: SetGrant) -> tuple[Any, ...]:
     objects = tuple(sorted((name, int(bits)) for name, bits in grant.objects.items()))
     fields = tuple(
         sorted(
-            (obj, name, g.readable, g.editable) for obj, of in grant.fields.items() for name, g in of.items()
+            (obj, name, g.readable, g.editable, g.unmasked)
+            for obj, of in grant.fields.items()
+            for name, g in of.items()
         )
     )
     return grant.name, objects, fields, tuple(sorted(grant.system)), grant.full
@@ -99,7 +102,7 @@ def _content(grant: SetGrant) -> tuple[Any, ...]:
 
 def _compile(grants: Grants, obj: ObjectRights) -> ObjectAccess:
     mask = None if grants.scopes is None else narrowing.object_mask(grants.scopes, obj.name)
-    total, readable, editable = Bits.NONE, set(ALWAYS_READABLE), set()
+    total, readable, editable, clear = Bits.NONE, set(ALWAYS_READABLE), set(), set(ALWAYS_READABLE)
     for item in grants.sets:
         bits = item.bits(obj.name)
         if mask is not None:
@@ -107,12 +110,18 @@ def _compile(grants: Grants, obj: ObjectRights) -> ObjectAccess:
         total |= bits
         says = item.fields.get(obj.name, {})
         if bits & Bits.READ:
-            readable |= {n for n, f in obj.all_fields.items() if _sees(item, says, n, f)}
+            seen = {n for n, f in obj.all_fields.items() if _sees(item, says, n, f)}
+            readable |= seen
+            clear |= {n for n in seen if _unmasks(item, says, n, obj.all_fields[n])}
         if bits & (Bits.EDIT | Bits.CREATE):
             editable |= {n for n, f in obj.all_fields.items() if _edits(item, says, n, f)}
     made = {op: _rule(op, total, obj) for op in NEEDED}
     answers = {op: _answer(grants, op, total, obj) for op in NEEDED}
-    return ObjectAccess(total, frozenset(readable), frozenset(editable & readable), made, answers)
+    masked = frozenset(readable - clear)
+    # Who sees a mask could find the value by trying to write it: what stays equal changes nothing.
+    return ObjectAccess(
+        total, frozenset(readable), frozenset(editable & readable) - masked, masked, made, answers
+    )
 
 
 def _answer(grants: Grants, op: str, bits: Bits, obj: ObjectRights) -> Answer:
@@ -130,6 +139,10 @@ def _sees(item: SetGrant, says: Mapping[str, Any], name: str, declared: Any) -> 
     if declared.visible_to is not None and item.name not in declared.visible_to:
         return False
     return says[name].readable if name in says else True
+
+
+def _unmasks(item: SetGrant, says: Mapping[str, Any], name: str, declared: Any) -> bool:
+    return item.full or declared.masking is None or (name in says and says[name].unmasked)
 
 
 def _edits(item: SetGrant, says: Mapping[str, Any], name: str, declared: Any) -> bool:
@@ -183,6 +196,15 @@ class Access:
     def readable(self, obj: ObjectRights) -> frozenset[str]:
         """Return the fields the actor may read, `id` always among them."""
         return self.grants.on(obj).readable
+
+    def masked(self, obj: ObjectRights) -> frozenset[str]:
+        """Return the readable fields whose values the actor sees through their masks only."""
+        return self.grants.on(obj).masked
+
+    def clear(self, obj: ObjectRights) -> frozenset[str]:
+        """Return the fields whose values the actor may know: to filter, sort, group, search or see them of old."""
+        found = self.grants.on(obj)
+        return found.readable - found.masked
 
     def editable(self, obj: ObjectRights) -> frozenset[str]:
         """Return the fields the actor may write, readonly ones included (the records' service drops those)."""

@@ -19,7 +19,7 @@ FIELD = re.compile(r"([a-z](?:_?[a-z0-9])*)\.([a-z](?:_?[a-z0-9])*)")
 SCOPES: Mapping[str, Bits] = {"own": Bits.NONE, "org": Bits.VIEW_ALL}
 WRITE_SCOPES: Mapping[str, Bits] = {"own": Bits.NONE, "org": Bits.MODIFY_ALL}
 BODY_KEYS = frozenset({"objects", "fields", "systemPermissions"})
-FIELD_KEYS = frozenset({"readable", "editable"})
+FIELD_KEYS = frozenset({"readable", "editable", "unmasked"})
 SYSTEM_PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
         "manage_members": "Invite, suspend and remove members, and change their roles.",
@@ -42,6 +42,7 @@ class FieldGrant:
 
     readable: bool = True
     editable: bool = False
+    unmasked: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,11 @@ def compiled(name: str, body: Mapping[str, Any], *, full: bool = False) -> SetGr
     for key, rights in (body.get("fields") or {}).items():
         parsed = FIELD.fullmatch(key)
         if parsed:
-            grant = FieldGrant(rights.get("readable", True) is True, rights.get("editable", False) is True)
+            grant = FieldGrant(
+                rights.get("readable", True) is True,
+                rights.get("editable", False) is True,
+                rights.get("unmasked", False) is True,
+            )
             fields.setdefault(parsed[1], {})[parsed[2]] = grant
     system = frozenset(body.get("systemPermissions") or ()) & SYSTEM_PERMISSIONS.keys()
     return SetGrant(name, objects, fields, frozenset(system), full)
@@ -146,6 +151,8 @@ def _field_problems(path: str, name: str, rights: Any) -> list[FieldError]:
     ]
     if rights.get("editable") is True and rights.get("readable") is False:
         errors.append(FieldError(path, "rule_violation", "A field that can be edited can also be read."))
+    if rights.get("unmasked") is True and rights.get("readable") is False:
+        errors.append(FieldError(path, "rule_violation", "A field that is unmasked can also be read."))
     return errors
 
 

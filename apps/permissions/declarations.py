@@ -32,6 +32,7 @@ OBJECT_KEYS = {
 FIELD_KEYS = {
     "readable": "The field may be read; true unless said otherwise.",
     "editable": "The field may be written; false unless said otherwise.",
+    "unmasked": "A field with a maskingRule is seen as it is; false unless said otherwise.",
 }
 
 

@@ -98,7 +98,7 @@ def related_lists(definition: ObjectDef, record_id: UUID, *, by: Actor) -> list[
             Related(
                 label=other.label_for(show.locale(), plural=True),
                 icon=icon_of(other),
-                columns=listing.columns(address, other),
+                columns=listing.columns(address, other, access.clear(other)),
                 rows=listing.rows(found.rows, address, other, names),
                 more_href=path + "?" + urlencode({"f": condition.encoded()}),
                 new_href=f"{new}?{urlencode({field.name: str(record_id)})}" if new else "",

@@ -42,7 +42,7 @@ class Event:
 def of(definition: ObjectDef, record_id: str, access: Access, *, by: Actor, limit: int = 30) -> list[Event]:
     """Return the newest events of a record; fields that the reader may not read are left out."""
     entries = ledger.history(f"{definition.name}:{record_id}", limit=limit)
-    readable = access.readable(definition) - UNTOLD
+    readable = access.clear(definition) - UNTOLD
     told = {entry.id: [c for c in entry.changes if c.field in readable] for entry in entries}
     names = names_of(definition, (change for changes in told.values() for change in changes), by=by)
     return [

@@ -79,10 +79,10 @@ fields:
 
 
 def test_a_key_that_nothing_enforces_is_refused():
-    found = codes("name: x\nvalidations: []\nfields:\n  a: {type: text, maskingRule: x, nonsense: 1}\n")
+    found = codes("name: x\nvalidations: []\nfields:\n  a: {type: text, lookupFilters: x, nonsense: 1}\n")
     assert found == {
         ("validations", "unsupported"),
-        ("fields.a.maskingRule", "unsupported"),
+        ("fields.a.lookupFilters", "unsupported"),
         ("fields.a.nonsense", "unknown_key"),
     }
 

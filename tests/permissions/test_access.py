@@ -25,7 +25,7 @@ ME, OTHER = UUID(int=1), UUID(int=2)
 
 
 def plain(visible_to=None, editable_by=None):
-    return SimpleNamespace(visible_to=visible_to, editable_by=editable_by)
+    return SimpleNamespace(visible_to=visible_to, editable_by=editable_by, masking=None)
 
 
 @dataclass

@@ -52,7 +52,7 @@ class HistoryDoor(Door):
             cursor=call.params.get("cursor"),
             limit=int(limit),
         )
-        readable = access_for(call.actor).readable(obj)
+        readable = access_for(call.actor).clear(obj)
         events = [_wire(entry, readable) for entry in page.entries]
         return answers.send({"object": obj.name, "id": found.id, "events": events, "nextCursor": page.next})
 

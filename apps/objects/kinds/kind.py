@@ -34,6 +34,7 @@ class Kind:
     sortable: ClassVar[bool] = True
     searchable: ClassVar[bool] = False
     uniqueable: ClassVar[bool] = True
+    maskable: ClassVar[bool] = False
     is_array: ClassVar[bool] = False
     generated: ClassVar[bool] = False
     internal: ClassVar[bool] = False

@@ -45,6 +45,7 @@ class TextKind(Kind):
     keys = frozenset({"maxLength", "minLength"})
     operators = EQUALITY | ORDER | MATCH
     searchable = True
+    maskable = True
     limit: ClassVar[int] = 255
     ceiling: ClassVar[int] = 4_000
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.objects.definitions import DELETE_BEHAVIORS, FIELD_NAME_LIMIT, OBJECT_NAME_LIMIT, Option
 from apps.objects.kinds.numeric import MOST_DECIMALS, MOST_DIGITS
+from apps.objects.masking import STRATEGIES
 from apps.objects.parse.shape import (
     Key,
     Reading,
@@ -32,7 +33,6 @@ LATER = frozenset(
         "summaryOperations",
         "currencyConfig",
         "dimensions",
-        "maskingRule",
         "visibleWhen",
         "readonlyWhen",
         "requiredWhen",
@@ -57,6 +57,7 @@ GENERAL = frozenset(
         "externalId",
         "trackHistory",
         "personal",
+        "maskingRule",
         "group",
         "renamedFrom",
         "permissions",
@@ -314,6 +315,13 @@ FIELD_KEYS: Mapping[str, Key] = {
         "Personal data: sealed in the ledger with the record's key, so that it can be erased there.",
         "apps.objects.records.history:write",
         "tests/objects/test_sealing.py::test_personal_fields_are_sealed_and_erased",
+    ),
+    "maskingRule": Key(
+        "masking",
+        choice(*STRATEGIES),
+        "How those see the value who hold no set that unmasks it: redact, partial, last4 or hash.",
+        _at("query.compiler:Compiler.shown"),
+        "tests/objects/test_masking.py::test_the_mask_is_on_every_answer",
     ),
     "group": Key(
         "group",

@@ -52,6 +52,8 @@ def judge_values(reading: Reading, spot: Spot, field: FieldDef) -> None:
         fail("unique", "not_applicable", f"A {field.type} field cannot be unique.", "Remove it.")
     if field.external_id and not kind.uniqueable:
         fail("externalId", "not_applicable", f"A {field.type} field cannot be an external id.", "Remove it.")
+    if field.masking and not kind.maskable:
+        fail("maskingRule", "not_applicable", f"A {field.type} field cannot be masked.", "Remove it.")
     if field.searchable and not kind.searchable:
         fail("searchable", "not_applicable", f"A {field.type} field cannot be searched.", "Remove it.")
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import sql
 
 from apps.core.scope import TenantRef
+from apps.objects import masking
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import kind_of
 from apps.objects.query import cursor, refusals, tree
@@ -116,8 +117,8 @@ class Compiler:
         """Return the columns to search: those named, else the object's own that the reader may see."""
         if search.fields is not None:
             return list(search.fields)
-        readable = self.access.readable(obj)
-        return [name for name in searchable(obj) if name in readable]
+        clear = self.access.clear(obj)
+        return [name for name in searchable(obj) if name in clear]
 
     # -- the JSON of a record ----------------------------------------------------------------------
 
@@ -145,9 +146,15 @@ class Compiler:
             if name in expanded:
                 value = self.expanded(found, column, expanded[name])
             else:
-                value = kind_of(found).json_sql(found, column)
+                value = self.shown(obj, found, column)
             parts.append(sql.SQL("{} AS {}").format(value, sql.Identifier(name)))
         return sql.SQL(", ").join(parts)
+
+    def shown(self, obj: ObjectDef, found: FieldDef, column: sql.Composable) -> sql.Composable:
+        """Return a field's value as this reader sees it: as it is, or through its mask."""
+        if found.masking and found.name in self.access.masked(obj):
+            return masking.masked_sql(found.masking, self.tenant.id, column)
+        return kind_of(found).json_sql(found, column)
 
     def expanded(self, found: FieldDef, column: sql.Composable, wanted: tree.Expand) -> sql.Composable:
         """Return the record behind a reference as JSON, or its id when the reader may not see it."""
@@ -180,10 +187,10 @@ def searchable(obj: ObjectDef) -> list[str]:
 
 
 def check_named(access: Access, catalog: Catalog, obj: ObjectDef, named: frozenset[str]) -> None:
-    """Refuse a query that filters, orders, groups or searches by a field the reader may not see (403)."""
+    """Refuse a query that filters, orders, groups or searches by a field whose values the reader may not see (403)."""
     for name in sorted(named):
         target, _, inner = name.partition(".")
         where = catalog.find(target) if inner else obj
-        if where is None or (inner or name) not in access.readable(where):
-            hidden = sorted(other for other in named if "." in other or other not in access.readable(obj))
+        if where is None or (inner or name) not in access.clear(where):
+            hidden = sorted(other for other in named if "." in other or other not in access.clear(obj))
             raise refusals.hidden_fields(obj.name, hidden or [name])

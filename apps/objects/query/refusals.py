@@ -52,7 +52,7 @@ def unsupported(names: list[str], obj: str) -> Problem:
 
 def hidden_fields(obj: str, names: list[str]) -> Problem:
     """403: a filter, order, group or search over a field that may not be read would tell its values."""
-    message = f"The query on {obj!r} uses field(s) the caller may not read: {', '.join(names)}."
+    message = f"The query on {obj!r} uses field(s) whose values the caller may not see: {', '.join(names)}."
     return PermissionDenied(message, details={"object": obj})
 
 

@@ -222,6 +222,8 @@ def _external(call: Call, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_value(call: Call, found: FieldDef, raw: Any) -> UUID | None:
+    if found.name not in call.access.clear(call.obj):
+        call.deny("edit", f"Records cannot be found by {found.name}: the actor may not see its values.")
     try:
         value = kind_of(found).filter_value(found, raw)
     except FieldProblem as problem:

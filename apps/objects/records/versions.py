@@ -220,7 +220,7 @@ def _numbered(made: list[Version], newest: int) -> list[Version]:
 
 
 def _visible(call: Call, made: Iterable[Version]) -> tuple[Version, ...]:
-    readable = call.access.readable(call.obj)
+    readable = call.access.clear(call.obj)
     return tuple(
         replace(version, changes=tuple(c for c in version.changes if c.field in readable)) for version in made
     )
@@ -238,12 +238,12 @@ def _state(call: Call, row: Mapping[str, Any], number: int, known: list[Version]
         )
     forward = made[-1].action.endswith(".created")
     values, unknown = _forward(made, number) if forward else _backward(made, number, row)
-    kept = {name for name in call.access.readable(call.obj) if keeps(call.obj, name)}
+    kept = {name for name in call.access.clear(call.obj) if keeps(call.obj, name)}
     former = {found.renamed_from: name for name, found in call.obj.fields.items() if found.renamed_from}
     values = {former.get(name, name): value for name, value in values.items()}
     values |= {f.name: row.get(f.name) for f in call.obj.fields.values() if kind_of(f).generated}
     unknown = {former.get(name, name) for name in unknown} | {
-        name for name in call.access.readable(call.obj) & call.obj.fields.keys() if name not in kept
+        name for name in call.access.clear(call.obj) & call.obj.fields.keys() if name not in kept
     }
     shown = {
         name: _exact(call.obj, name, values.get(name))
@@ -251,7 +251,7 @@ def _state(call: Call, row: Mapping[str, Any], number: int, known: list[Version]
         if name in kept and name not in unknown
     }
     (visible,) = _visible(call, [wanted])
-    return State(visible, shown, frozenset(unknown & call.access.readable(call.obj)))
+    return State(visible, shown, frozenset(unknown & call.access.clear(call.obj)))
 
 
 def _forward(made: Sequence[Version], number: int) -> tuple[dict[str, Any], set[str]]:

@@ -82,13 +82,16 @@ def read(
     *,
     size: int,
     base: Mapping[str, list[str]] | None = None,
+    clear: frozenset[str] | None = None,
 ) -> ListAddress:
     """Return the list that the parameters ask for; what they leave out comes from `base`, then the definition.
 
-    `base` is the query of a saved view. Unknown and unreadable fields are left out. An empty `f` means no filter;
+    `base` is the query of a saved view. Unknown and unreadable fields are left out; what is not in `clear` (seen
+    through a mask) neither orders nor filters. An empty `f` means no filter;
     no `f` at all means the filter of the view that the definition opens with.
     """
     kept = base or {}
+    clear = readable if clear is None else clear
     given = {
         name: get.getlist(name) if name in get else kept.get(name, [])
         for name in ("columns", "sort", "f", "q")
@@ -96,17 +99,17 @@ def read(
     possible = choices(definition, readable)
     default = definition.default_view
     filtered = "f" in get or base is not None
-    declared = [c for c in filters.from_where(default.filter) or [] if c.field in readable]
+    declared = [c for c in filters.from_where(default.filter) or [] if c.field in clear]
     wanted = _words(given["columns"]) or list(default.columns)
     columns = tuple(dict.fromkeys(name for name in wanted if name in possible)) or tuple(possible[:6])
-    sort = _sort(given["sort"], definition, readable) or tuple(
-        (name, order == "desc") for name, order in default.sort if _sortable(definition, name, readable)
+    sort = _sort(given["sort"], definition, clear) or tuple(
+        (name, order == "desc") for name, order in default.sort if _sortable(definition, name, clear)
     )
     asked = get.get("size", "")
     return ListAddress(
         columns=columns,
         sort=sort or (("updated_at", True),),
-        conditions=tuple(filters.decode(given["f"], definition, readable) if filtered else declared),
+        conditions=tuple(filters.decode(given["f"], definition, clear) if filtered else declared),
         search=(given["q"][0] if given["q"] else "").strip()[:SEARCH_LIMIT],
         size=int(asked) if asked.isdigit() and int(asked) in PAGE_SIZES else size,
         cursor=get.get("after", ""),

@@ -75,15 +75,17 @@ def fetch(address: ListAddress, definition: ObjectDef, *, by: Actor, deleted: bo
     return records.find(definition, ast(address, definition, deleted=deleted) | page, by=by)
 
 
-def columns(address: ListAddress, definition: ObjectDef) -> list[Column]:
-    """Return the headings."""
+def columns(address: ListAddress, definition: ObjectDef, clear: frozenset[str]) -> list[Column]:
+    """Return the headings; only fields in `clear`, whose values the reader may know, sort."""
     order = dict(address.sort[:1])
     found = []
     for name in address.columns:
         field, kind = definition.all_fields[name], kind_of(definition.all_fields[name])
         direction = ("descending" if order[name] else "ascending") if name in order else ""
         down = not order[name] if name in order else kind.cell in ("datetime", "date")
-        href = address.query(sort=((name, down),)) if field.sortable and kind.sortable else ""
+        href = (
+            address.query(sort=((name, down),)) if name in clear and field.sortable and kind.sortable else ""
+        )
         label = show.label(definition, name)
         found.append(Column(name, label, kind.cell in show.NUMERIC_CELLS, direction, href))
     return found

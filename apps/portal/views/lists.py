@@ -35,7 +35,12 @@ def read_address(
     view = next((v for v in views if v.id == wish or (plain and v.default)), None)
     size = preferences.of(identity_of(request).user_id).page_size
     found = addresses.read(
-        request.GET, definition, access.readable(definition), size=size, base=view.query if view else None
+        request.GET,
+        definition,
+        access.readable(definition),
+        size=size,
+        base=view.query if view else None,
+        clear=access.clear(definition),
     )
     return addresses.with_view(found, view.id if view else (STANDARD if wish == STANDARD else "")), view
 
@@ -70,7 +75,7 @@ def list_page(request: HttpRequest, name: str) -> HttpResponse:
         "views": _tabs(definition, views, view, address),
         "current_view": view if view and view.mine else None,
         "may": _may(access, definition),
-        "columns": listing.columns(address, definition),
+        "columns": listing.columns(address, definition, access.clear(definition)),
         "rows": listing.rows(found.rows, address, definition, names),
         "chips": listing.chips(address, definition, names),
         "filtered": bool(address.conditions or address.search),
@@ -167,7 +172,7 @@ def _kept(address: addresses.ListAddress, *, without: str) -> list[tuple[str, st
 
 
 def _builder(definition: ObjectDef, access: Access) -> builder.Builder:
-    return builder.Builder(definition, access.readable(definition), records.members().items())
+    return builder.Builder(definition, access.clear(definition), records.members().items())
 
 
 @require_GET
@@ -196,9 +201,9 @@ def filter_row(request: HttpRequest, name: str) -> HttpResponse:
 def apply_filter(request: HttpRequest, name: str) -> HttpResponse:
     """Turn the sent builder into the list's address."""
     definition, access = records.rights(name, actor_of(request))
-    readable = access.readable(definition)
+    readable, clear = access.readable(definition), access.clear(definition)
     conditions = builder.sent(request.GET)
-    sensible = filters.decode([c.encoded() for c in conditions], definition, readable)
+    sensible = filters.decode([c.encoded() for c in conditions], definition, clear)
     if len(sensible) < len(conditions):
         messages.warning(request, _("A condition was left out: its value does not fit the field."))
     address = addresses.from_query(request.GET.get("back", ""), definition, readable)
