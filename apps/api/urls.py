@@ -17,6 +17,7 @@ from apps.api import (
 )
 from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
+from apps.api.imports import doors as imports
 from apps.api.live.signpost import EventStreamDoor
 from apps.api.meta import doors as meta
 from apps.api.meta.saving import ObjectItemDoor
@@ -28,7 +29,16 @@ V1 = "api/v1"
 def data_urls(prefix: str) -> list[object]:
     """Return the addresses of records below `prefix`."""
     one = f"{prefix}/<str:name>/<str:record_id>"
+    run = f"{prefix}/import/jobs/<str:job_id>"
     return [
+        path(f"{prefix}/import/jobs", imports.JobsDoor.as_view()),
+        path(run, imports.JobDoor.as_view()),
+        path(f"{run}/results", imports.ResultsDoor.as_view()),
+        path(f"{run}/cancel", imports.CancelDoor.as_view()),
+        path(f"{run}/resume", imports.ResumeDoor.as_view()),
+        path(f"{run}/undo", imports.UndoDoor.as_view()),
+        path(f"{prefix}/<str:name>/import", imports.ImportDoor.as_view()),
+        path(f"{prefix}/<str:name>/import/jobs", imports.ImportJobsDoor.as_view()),
         path(f"{prefix}/<str:name>", writing.RecordsDoor.as_view()),
         path(f"{prefix}/<str:name>/query", reading.QueryDoor.as_view()),
         path(f"{prefix}/<str:name>/createMany", batches.CreateManyDoor.as_view()),

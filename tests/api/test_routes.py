@@ -60,6 +60,14 @@ SCHEDULE = {
     "cron": "0 7 * * MON",
 }
 DATA = {
+    "{data}/import/jobs": {"GET": OK},
+    "{data}/import/jobs/<job_id>": {"GET": NOT_FOUND},
+    "{data}/import/jobs/<job_id>/results": {"GET": NOT_FOUND},
+    "{data}/import/jobs/<job_id>/cancel": {"POST": NOT_FOUND},
+    "{data}/import/jobs/<job_id>/resume": {"POST": NOT_FOUND},
+    "{data}/import/jobs/<job_id>/undo": {"POST": NOT_FOUND},
+    "{data}/<name>/import": {"POST": case({"rows": [{"name": "x"}], "dryRun": True})},
+    "{data}/<name>/import/jobs": {"POST": case({"csv": "name\nx\n"})},
     "{data}/<name>": {"GET": OK, "POST": case({"name": "x"})},
     "{data}/<name>/query": {"POST": case({})},
     "{data}/<name>/createMany": {"POST": case([])},

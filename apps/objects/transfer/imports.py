@@ -27,7 +27,7 @@ from apps.tenants import quotas
 @transaction.atomic
 def upload(*, object_name: str, file_name: str, content: bytes, by: Actor) -> ImportRun:
     """Read a file, guess its columns and keep it; needs the right to create records of the object."""
-    obj, access = _allowed(object_name, by)
+    obj, access = allowed(object_name, by)
     if len(content) > settings.MAX_UPLOAD_BYTES:
         message = f"The file is larger than {settings.MAX_UPLOAD_BYTES // 2**20} MiB."
         raise Problem("PAYLOAD_TOO_LARGE", message, status=413, cure="Split it into several files.")
@@ -62,23 +62,36 @@ def find(*, run_id: UUID, by: Actor, lock: bool = False) -> ImportRun:
 def choose(
     *, run_id: UUID, mapping: Sequence[Mapping[str, Any]], mode: str, match_field: str = "", by: Actor
 ) -> ImportRun:
-    """Set which column goes where, and what happens to rows whose record exists (found by `match_field`)."""
+    """Set which column goes where, and what happens to rows whose record exists.
+
+    `match_field` names the fields that together find it, joined by commas.
+    """
     run = find(run_id=run_id, by=by, lock=True)
-    obj, access = _allowed(run.object_name, by)
+    obj, access = allowed(run.object_name, by)
     links = [Link(item["column"], item["field"], item.get("match") or None) for item in mapping]
-    check_links(links, run.header, obj, access.editable(obj), catalog.catalog())
+    keys = tuple(name for name in match_field.split(",") if name)
+    check_choice(obj, access, run.header, links, mode, keys)
+    move(run, ImportState.CHOOSING)
+    run.mapping, run.mode = [link.as_dict() for link in links], mode
+    run.match_field = ",".join(keys) if mode != Mode.INSERT else ""
+    run.save()
+    run.rows.filter(dry=True).delete()
+    return run
+
+
+def check_choice(
+    obj: ObjectDef, access: Access, header: list[str], links: list[Link], mode: str, keys: Sequence[str]
+) -> None:
+    """Refuse links, a mode or keys that cannot be meant."""
+    check_links(links, header, obj, access.editable(obj), catalog.catalog())
     if mode not in Mode.values:
         raise Invalid(
             "Choose what happens to existing records.", [FieldError("mode", "invalid_option", mode)]
         )
     if mode != Mode.INSERT:
-        _check_key(obj, match_field, {link.field for link in links})
-    _move(run, ImportState.CHOOSING)
-    run.mapping, run.mode = [link.as_dict() for link in links], mode
-    run.match_field = match_field if mode != Mode.INSERT else ""
-    run.save()
-    run.rows.filter(dry=True).delete()
-    return run
+        mapped = {link.field for link in links}
+        for name in keys or ("",):
+            _check_key(obj, name, mapped)
 
 
 def _check_key(obj: ObjectDef, name: str, mapped: set[str]) -> None:
@@ -109,8 +122,8 @@ def undo(*, run_id: UUID, by: Actor) -> UUID:
 @transaction.atomic
 def _queue(run_id: UUID, state: ImportState, task: str, title: str, by: Actor) -> UUID:
     run = find(run_id=run_id, by=by, lock=True)
-    _allowed(run.object_name, by)
-    _move(run, state)
+    allowed(run.object_name, by)
+    move(run, state)
     title = title.format(file=run.file_name)
     tenant = current_tenant().id
     run.job_id = queue.enqueue(task, tenant=tenant, args={"run_id": str(run.id)}, title=title, by=by)
@@ -125,20 +138,22 @@ def finish(*, run_id: UUID, state: ImportState, counts: Mapping[str, int], by: A
     run = ImportRun.objects.select_for_update().get(pk=run_id)
     if run.state == state:
         return
-    _move(run, state)
+    move(run, state)
     run.counts, run.finished_at = dict(counts), timezone.now()
     run.save()
     ledger.record(f"import.{state.value}", by=by, target=f"import:{run.id}", after=dict(counts))
 
 
-def _move(run: ImportRun, state: ImportState) -> None:
+def move(run: ImportRun, state: ImportState) -> None:
+    """Note the next state of an import; raises `Conflict` INVALID_STATE when none leads there."""
     if state != run.state and state not in MOVES[run.state]:
         message = f"The import is {run.get_state_display()}; it cannot become {state.label}."
         raise Conflict(message, code="INVALID_STATE")
     run.state = state
 
 
-def _allowed(object_name: str, by: Actor) -> tuple[ObjectDef, Access]:
+def allowed(object_name: str, by: Actor) -> tuple[ObjectDef, Access]:
+    """Return the object and the rights of an actor who may import into it; refuse anybody else."""
     obj, access = catalog.catalog().object(object_name), access_for(by)
     answer = access.can("create", obj)
     if isinstance(answer, Denied):

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from apps.core import queue
 from apps.core.actor import Actor
@@ -58,29 +58,34 @@ def undo(job: queue.JobHandle, run_id: str) -> dict[str, Any]:
     tenant = _tenant(job)
     kept = taken = 0
     with tenant_scope(tenant):
-        total = ImportRow.objects.filter(
-            run_id=UUID(run_id), dry=False, action__in=("created", "updated")
-        ).count()
+        total = written(UUID(run_id)).count()
     while True:
         with tenant_scope(tenant):
-            name = ImportRun.objects.values_list("object_name", flat=True).get(pk=run_id)
-            rows = list(
-                ImportRow.objects.filter(
-                    run_id=UUID(run_id), dry=False, action__in=("created", "updated")
-                ).order_by("-number")[:CHUNK]
-            )
-            for row in rows:
-                row.action = "undone" if _undo_row(name, row, job.by) else "kept"
-                taken += row.action == "undone"
-                kept += row.action == "kept"
-                row.save()
+            outcomes = take_back(UUID(run_id), by=job.by)
+        taken += outcomes.count("undone")
+        kept += outcomes.count("kept")
         job.progress(taken + kept, total)
-        if not rows:
+        if not outcomes:
             break
     with tenant_scope(tenant):
         counts = {"undone": taken, "kept": kept}
         imports.finish(run_id=UUID(run_id), state=ImportState.UNDONE, counts=counts, by=job.by)
     return counts
+
+
+def written(run_id: UUID) -> QuerySet[ImportRow]:
+    """Return the rows whose records an import made or changed, and nobody took back yet."""
+    return ImportRow.objects.filter(run_id=run_id, dry=False, action__in=("created", "updated"))
+
+
+def take_back(run_id: UUID, *, by: Actor) -> list[str]:
+    """Take back the newest chunk of rows; return what became of each: `undone` or `kept`."""
+    name = ImportRun.objects.values_list("object_name", flat=True).get(pk=run_id)
+    rows = list(written(run_id).order_by("-number")[:CHUNK])
+    for row in rows:
+        row.action = "undone" if _undo_row(name, row, by) else "kept"
+        row.save()
+    return [row.action for row in rows]
 
 
 def _undo_row(name: str, row: ImportRow, by: Actor) -> bool:
@@ -119,7 +124,7 @@ def _chunks(
             chosen.header,
             [Link(**item) for item in chosen.mapping],
             chosen.mode,
-            chosen.match_field,
+            chosen.match_fields,
             job.by,
         )
     table = source.read(chosen.file_name, bytes(chosen.content))

@@ -53,7 +53,7 @@ class ImportRun(TenantModel):
     row_count = models.IntegerField()
     mapping = models.JSONField(default=list)
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.INSERT)
-    match_field = models.CharField(max_length=64, blank=True)
+    match_field = models.CharField(max_length=300, blank=True)  # several names are joined by commas
     state = models.CharField(max_length=12, choices=ImportState.choices, default=ImportState.CHOOSING)
     counts = models.JSONField(default=dict)
     job_id = models.UUIDField(null=True)
@@ -65,6 +65,11 @@ class ImportRun(TenantModel):
     class Meta:
         app_label = "objects"
         indexes: ClassVar = [models.Index(fields=["object_name", "-id"], name="objects_import_of_object")]
+
+    @property
+    def match_fields(self) -> tuple[str, ...]:
+        """The fields that together name an existing record."""
+        return tuple(name for name in self.match_field.split(",") if name)
 
 
 class ImportRow(TenantModel):

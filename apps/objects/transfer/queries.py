@@ -16,9 +16,11 @@ from apps.objects.transfer.models import ImportRow, ImportRun
 CELLS_BEFORE_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def recent(object_name: str, *, by: Actor, limit: int = 20) -> list[ImportRun]:
-    """Return the newest imports into an object: one's own, or all for administrators."""
-    rows = ImportRun.objects.defer("content").filter(object_name=object_name).order_by("-id")
+def recent(object_name: str | None, *, by: Actor, limit: int = 20) -> list[ImportRun]:
+    """Return the newest imports (into an object): one's own, or all for administrators."""
+    rows = ImportRun.objects.defer("content").order_by("-id")
+    if object_name is not None:
+        rows = rows.filter(object_name=object_name)
     if by.role not in {"owner", "admin"}:
         rows = rows.filter(created_by=by.user_id)
     return list(rows[:limit])
@@ -34,6 +36,11 @@ def faults(run_id: UUID, *, by: Actor, dry: bool, limit: int = 100) -> list[Impo
     """Return the rows that failed, in the order of the file."""
     run = imports.find(run_id=run_id, by=by)
     return list(ImportRow.objects.filter(run=run, dry=dry, action="failed").order_by("number")[:limit])
+
+
+def outcomes(run: ImportRun, *, dry: bool, after: int = 0, limit: int = 1000) -> list[ImportRow]:
+    """Return what became of the rows behind line `after`, in the order of the file."""
+    return list(run.rows.filter(dry=dry, number__gt=after).order_by("number")[:limit])
 
 
 def faults_csv(run_id: UUID, *, by: Actor, dry: bool) -> bytes:

@@ -35,7 +35,7 @@ class Loader:
     header: list[str]
     links: list[Link]
     mode: str
-    match_field: str
+    match_fields: Sequence[str]
     by: Actor
     _seen: dict[tuple[str, str], Any] = field(default_factory=dict)
 
@@ -103,14 +103,15 @@ class Loader:
         return _only([str(item) for item in members[:2]])
 
     def _existing(self, data: dict[str, Any]) -> dict[str, Any] | None:
-        key = data.get(self.match_field)
-        if key is None:
+        key = {name: data.get(name) for name in self.match_fields}
+        if None in key.values():
             return None
-        page = query.find(self.obj.name, {"where": {self.match_field: key}, "limit": 2}, by=self.by)
+        page = query.find(self.obj.name, {"where": key, "limit": 2}, by=self.by)
         rows = page.records()
         if len(rows) > 1:
-            message = f"Several records have {self.match_field} {key!r}."
-            fault = FieldError(self.match_field, AMBIGUOUS, message)
+            said = " and ".join(f"{name} {value!r}" for name, value in key.items())
+            message = f"Several records have {said}."
+            fault = FieldError(self.match_fields[0], AMBIGUOUS, message)
             raise Problem("VALIDATION_FAILED", message, fields=[fault])
         return rows[0] if rows else None
 

@@ -48,8 +48,8 @@ def read(file_name: str, content: bytes) -> Table:
     header = _header(next(lines, []))
     rows = []
     for number, row in enumerate(lines, start=2):
-        if not any(cell.strip() for cell in row):
-            continue
+        if suffix != "json" and not any(cell.strip() for cell in row):
+            continue  # a blank line of a file says nothing; an object of a list has its number
         if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
             found = {"line": number, "cells": len(row), "columns": len(header)}
             message = _("Line %(line)s has %(cells)s cells, the header %(columns)s.") % found
