@@ -23,6 +23,7 @@ _AREAS = (
     Area("search", f"{PREFIX}/search", is_route=False),
     Area("export", f"{PREFIX}/data", is_route=False),
     Area("batch", f"{PREFIX}/batch", is_route=False),
+    Area("packages", f"{PREFIX}/packages"),
     Area("job", f"{PREFIX}/jobs", is_route=False),
 )
 

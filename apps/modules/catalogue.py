@@ -11,10 +11,13 @@ from django.db import transaction
 from apps.audit import ledger
 from apps.core.actor import Actor
 from apps.core.errors import Conflict, NotFound, PermissionDenied
+from apps.core.scope import current_scope
 from apps.modules import semver
-from apps.modules.models import Module, Version
+from apps.modules.models import Module, Package, Version
 from apps.modules.source import Source, load
 from apps.objects.parse import DefinitionErrors
+
+Release = Version | Package
 
 
 @transaction.atomic
@@ -66,13 +69,15 @@ def register_all(
     return made, kept_out
 
 
-def versions(code: str) -> Sequence[Version]:
-    """Return the versions of a module, newest first."""
-    found = Version.objects.filter(module__code=code).select_related("module")
+def versions(code: str) -> Sequence[Release]:
+    """Return the versions of a module, newest first; in a tenant's scope its own packages count."""
+    found: list[Release] = [*Version.objects.filter(module__code=code).select_related("module")]
+    if current_scope().tenant is not None:
+        found += Package.objects.filter(code=code)
     return sorted(found, key=lambda v: semver.Version.parse(v.version), reverse=True)
 
 
-def version_of(code: str, wanted: str | None = None) -> Version:
+def version_of(code: str, wanted: str | None = None) -> Release:
     """Return one version, the newest release unless `wanted` names another; raises `NotFound`."""
     known = versions(code)
     releases = [v for v in known if not semver.Version.parse(v.version).pre]
@@ -84,5 +89,6 @@ def version_of(code: str, wanted: str | None = None) -> Version:
 
 
 def available() -> list[Version]:
-    """Return the newest version of every module."""
-    return [version_of(code) for code in Module.objects.values_list("code", flat=True)]
+    """Return the newest version of every module of the catalogue."""
+    found = (version_of(code) for code in Module.objects.values_list("code", flat=True))
+    return [version for version in found if isinstance(version, Version)]

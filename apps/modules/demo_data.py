@@ -1,4 +1,4 @@
-"""Demo records from a module's CSV files, created through the record services."""
+"""A module's own records (demo data from CSV files, seed of artifacts), created through the record services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apps.objects.definitions import ObjectDef
 from apps.objects.kinds import kind_of
 
 KEY = "@"
-Rows = Mapping[str, Sequence[Mapping[str, str]]]
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def load_demo(data: Rows, *, by: Actor, owners: Mapping[str, Any]) -> int:
@@ -35,18 +35,20 @@ def load_demo(data: Rows, *, by: Actor, owners: Mapping[str, Any]) -> int:
     return made
 
 
-def _values(definition: ObjectDef, row: Mapping[str, str], ids: Mapping[str, str]) -> dict[str, Any]:
+def _values(definition: ObjectDef, row: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, text in row.items():
+    for name, given in row.items():
         field = definition.fields.get(name)
         if field is None:
             continue
-        if field.reference and text.startswith(KEY):
-            if text not in ids:
-                raise Invalid(f"{definition.name}.{name}: no demo record is named {text!r} before this one.")
-            values[name] = ids[text]
+        if not isinstance(given, str):
+            values[name] = given
+        elif field.reference and given.startswith(KEY):
+            if given not in ids:
+                raise Invalid(f"{definition.name}.{name}: no record is named {given!r} before this one.")
+            values[name] = ids[given]
         else:
-            values[name] = kind_of(field).from_text(field, text)
+            values[name] = kind_of(field).from_text(field, given)
     return values
 
 

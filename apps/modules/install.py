@@ -16,9 +16,9 @@ from apps.core.errors import Conflict, NotFound
 from apps.core.scope import current_tenant
 from apps.events import outbox
 from apps.modules import semver
-from apps.modules.catalogue import version_of
+from apps.modules.catalogue import Release, version_of
 from apps.modules.demo_data import load_demo
-from apps.modules.models import Installation, Version
+from apps.modules.models import Installation
 from apps.modules.source import definitions
 from apps.objects.catalog import catalog
 from apps.objects.publish import count_rows, plan_objects, publish_objects
@@ -68,6 +68,9 @@ def install(
         installed_by=by.label,
         installer=by.as_dict(),
     )
+    if seed := wanted.content.get("seed"):
+        tell(2, 3, "Records")
+        load_demo(seed, by=by, owners={})
     if demo:
         tell(2, 3, "Demo records")
         add_demo(module, by=by)
@@ -161,7 +164,7 @@ def missing_dependencies(manifest: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _require_dependencies(version: Version) -> None:
+def _require_dependencies(version: Release) -> None:
     missing = missing_dependencies(version.manifest)
     if missing:
         what = ", ".join(f"{name} {wanted}" for name, wanted in missing.items())
@@ -173,7 +176,7 @@ def _require_dependencies(version: Version) -> None:
         )
 
 
-def _leaving(version: Version) -> list[str]:
+def _leaving(version: Release) -> list[str]:
     """Return the module's objects that the version no longer has (renamed ones excepted)."""
     module = version.manifest["id"]
     bodies = version.content["objects"]
@@ -181,7 +184,7 @@ def _leaving(version: Version) -> list[str]:
     return [d.name for d in catalog().of_module(module) if d.name not in staying]
 
 
-def _bring(version: Version, *, by: Actor, allow_destructive: bool) -> None:
+def _bring(version: Release, *, by: Actor, allow_destructive: bool) -> None:
     module = version.manifest["id"]
     publish_objects(
         definitions(version.content, module),
@@ -192,7 +195,7 @@ def _bring(version: Version, *, by: Actor, allow_destructive: bool) -> None:
     )
 
 
-def _put_sets(version: Version, *, by: Actor) -> None:
+def _put_sets(version: Release, *, by: Actor) -> None:
     """Create or update the version's permission sets, and delete the module's others."""
     module = version.manifest["id"]
     declared = version.content["permission_sets"]

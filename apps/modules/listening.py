@@ -18,6 +18,7 @@ from apps.events.registry import EventType
 from apps.events.types import Event
 from apps.modules.models import Installation
 from apps.objects import query
+from apps.objects.definitions import prefix_of
 from apps.objects.records import change
 
 AS_THEMSELVES = ("system", "operator")
@@ -44,7 +45,7 @@ def tenants_hooks() -> Iterable[Hook]:
 
 def declared_types(row: Installation) -> dict[str, EventType]:
     """Return an installation's event types by their whole names."""
-    prefix = row.module.replace("-", "_")
+    prefix = prefix_of(row.module)[:-1]
     made = [
         EventType(f"{prefix}.{item['name']}", item["summary"], item.get("schema", {}), item.get("version", 1))
         for item in row.manifest.get("events", ())

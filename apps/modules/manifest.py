@@ -9,6 +9,7 @@ from typing import Any
 
 from apps.modules import reactions
 from apps.modules.semver import Version, satisfies
+from apps.objects.definitions import prefix_of
 from apps.objects.parse.shape import BAD, Key, Reading, choice, items, read_shape, text
 from apps.objects.parse.tree import Spot
 
@@ -23,7 +24,10 @@ TESTS = "tests/modules/test_source.py::"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a module says of itself. `dependencies` maps module ids to ranges."""
+    """What a module says of itself. `dependencies` maps module ids to ranges.
+
+    `package` is the id under which other tools know it, when it came as a compiled artifact.
+    """
 
     id: str
     name: str
@@ -36,15 +40,16 @@ class Manifest:
     permissions: frozenset[str]
     events: tuple[Mapping[str, Any], ...] = ()
     hooks: tuple[Mapping[str, Any], ...] = ()
+    package: str = ""
 
     @property
     def prefix(self) -> str:
         """What the names of the module's objects and permission sets start with."""
-        return self.id.replace("-", "_") + "_"
+        return prefix_of(self.id)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the manifest as plain JSON."""
-        declared = {"events": list(self.events), "hooks": list(self.hooks)}
+        declared = {"events": list(self.events), "hooks": list(self.hooks), "package": self.package}
         return {
             "id": self.id,
             "name": self.name,

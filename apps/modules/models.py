@@ -1,4 +1,4 @@
-"""The catalogue of modules (shared by all tenants) and what a tenant has installed (its own schema)."""
+"""The catalogue of modules (shared by all), a tenant's own packages and what it has installed (its schema)."""
 
 from typing import ClassVar
 
@@ -58,11 +58,35 @@ class Version(models.Model):
         return f"{self.module_id} {self.version}"
 
 
+class Package(TenantModel):
+    """A version of a module that the tenant brought itself; nobody else sees it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    code = models.CharField(_("id"), max_length=100)
+    version = models.CharField(_("version"), max_length=60)
+    checksum = models.CharField(_("checksum"), max_length=80)
+    manifest = models.JSONField(_("manifest"))
+    content = OrderedJSONField(_("content"))
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("package")
+        verbose_name_plural = _("packages")
+        ordering: ClassVar = ["code", "-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code", "version"], name="modules_package_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.version}"
+
+
 class Installation(TenantModel):
     """A module that the tenant uses, at one version."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    module = models.SlugField(_("module"), max_length=40, unique=True)
+    module = models.CharField(_("module"), max_length=100, unique=True)
     name = models.CharField(_("name"), max_length=120)
     version = models.CharField(_("version"), max_length=60)
     checksum = models.CharField(max_length=80)

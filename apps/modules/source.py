@@ -14,7 +14,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +37,30 @@ SET_LABELS = frozenset({"name", "label", "description"})
 
 @dataclass(frozen=True)
 class Source:
-    """A module as read: its manifest, its parts as plain JSON, and the checksum of all of it."""
+    """A module as read: its manifest, its parts as plain JSON, and the checksum of all of it.
+
+    `seed` holds records that come with every installation; `notices` say what of a compiled artifact does not
+    come over as it stands, and `parked` keeps what does nothing here yet.
+    """
 
     manifest: Manifest
     objects: Mapping[str, Mapping[str, Any]]
     permission_sets: Mapping[str, Mapping[str, Any]]
     data: Mapping[str, list[dict[str, str]]]
     readme: str
+    seed: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    notices: tuple[Mapping[str, str], ...] = ()
+    parked: Mapping[str, Any] = field(default_factory=dict)
 
     def content(self) -> dict[str, Any]:
         """Return everything that an installation needs, as plain JSON."""
+        further = {"seed": dict(self.seed), "notices": list(self.notices), "parked": dict(self.parked)}
         return {
             "objects": dict(self.objects),
             "permission_sets": dict(self.permission_sets),
             "data": dict(self.data),
             "readme": self.readme,
-        }
+        } | {key: value for key, value in further.items() if value}
 
     @property
     def checksum(self) -> str:

@@ -24,6 +24,13 @@ DELETE_BEHAVIORS = ("set_null", "restrict", "cascade")
 API_METHODS = ("get", "list", "create", "update", "delete", "bulk")
 
 
+def prefix_of(module: str) -> str:
+    """Return what the names of a module's objects start with: its id's last part (`field-service` → `field_service_`,
+    `com.example.crm` → `crm_`, `com.example.app:sales` → `sales_`).
+    """
+    return re.split(r"[.:]", module)[-1].replace("-", "_") + "_"
+
+
 def empty_mapping() -> Mapping[str, Any]:
     """An immutable empty mapping, the default of mapping attributes."""
     return MappingProxyType({})
@@ -181,7 +188,7 @@ class ObjectDef:
     @property
     def noun(self) -> str:
         """What its records are called in events: `crm.lead` for the module's `crm_lead`, else the object's name."""
-        prefix = f"{self.module.replace('-', '_')}_" if self.module else ""
+        prefix = prefix_of(self.module) if self.module else ""
         own = self.name.removeprefix(prefix)
         return f"{prefix[:-1]}.{own}" if own != self.name else self.name
 

@@ -1,9 +1,11 @@
 """Names of the installed modules, for the navigation and the settings."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from apps.modules.models import Installation
+from apps.modules.packages import notices
 
 SHORT = 4
 
@@ -16,13 +18,14 @@ def label_of(module: str) -> str:
 
 @dataclass(frozen=True)
 class Installed:
-    """A module that the tenant uses."""
+    """A module that the tenant uses; `notices` name the parts of a package that do not run here."""
 
     key: str
     name: str
     version: str
     description: str
     installed_at: datetime
+    notices: Sequence[Mapping[str, str]]
 
 
 def overview() -> list[Installed]:
@@ -34,6 +37,7 @@ def overview() -> list[Installed]:
             m.version,
             str(m.manifest.get("description", "")),
             m.installed_at,
+            notices(m),
         )
         for m in Installation.objects.order_by("name")
     ]

@@ -28,6 +28,7 @@ ARGUMENTS = {
     "delivery_id": ABSENT,
     "source_id": ABSENT,
     "schedule_id": ABSENT,
+    "package": "com.example.absent",
 }
 MISMATCH = "TENANT_MISMATCH"
 # The middleware asks nobody's host on the health doors; a stranger fails there for being no operator.
@@ -168,6 +169,15 @@ CASES: dict[str, dict[str, Case]] = {
     "api/v1/jobs/<job_id>/log": {"GET": NOT_FOUND},
     "api/v1/jobs/<job_id>/cancel": {"POST": NOT_FOUND},
     "api/v1/jobs/<job_id>/retry": {"POST": NOT_FOUND},
+    "api/v1/packages": {"GET": OK, "POST": case({"manifest": {}}, 422)},
+    "api/v1/packages/<package>": {
+        "GET": NOT_FOUND,
+        "PATCH": case({"version": "1.0.0"}, 404),
+        "DELETE": NOT_FOUND,
+    },
+    "api/v1/packages/<package>/export": {"GET": NOT_FOUND},
+    "api/v1/packages/<package>/enable": {"PATCH": NOT_FOUND},
+    "api/v1/packages/<package>/disable": {"PATCH": NOT_FOUND},
     "api/v1/schedules": {"GET": OK, "POST": case(SCHEDULE)},
     "api/v1/schedules/<schedule_id>": {
         "GET": NOT_FOUND,

@@ -24,7 +24,18 @@ LISTS = (
     "events/job",
 )
 SUPERUSER_ONLY = ("settings/", "tenants/new/", "tenants/import/", "plans/new/", "people/new/")
-DEEDS = ("suspend", "archive", "export", "settings", "plan", "add-host", "install", "delete", "uninstall")
+DEEDS = (
+    "suspend",
+    "archive",
+    "export",
+    "settings",
+    "plan",
+    "add-host",
+    "install",
+    "package",
+    "delete",
+    "uninstall",
+)
 
 
 def rows_of(people: People, tenant: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The life of a tenant from the console: opened by a job, suspended, resumed, exported, archived, deleted, restored."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from apps.core.scope import platform_scope, tenant_scope
@@ -247,6 +249,26 @@ def test_modules_are_installed_and_removed_by_jobs(
     work()
     with tenant_scope(hooli.ref):
         assert installed() == []
+
+
+def test_a_package_is_installed_from_its_file(superuser: Client, hooli: Tenant, work: Work) -> None:
+    page = deed_page("tenants/tenant", hooli.pk, "package")
+    stack = {
+        "manifest": {"id": "com.example.shop", "namespace": "shop", "version": "1.0.0", "name": "Shop"},
+        "objects": [
+            {"name": "shop_item", "sharingModel": "public_read", "fields": {"name": {"type": "text"}}}
+        ],
+        "flows": [{"name": "shop_flow"}],
+    }
+    wrong = SimpleUploadedFile("objectstack.json", json.dumps(stack | {"manifest": {}}).encode())
+    assert "namespace" in str(superuser.post(page, {"file": wrong}).context["form"].errors)
+    right = SimpleUploadedFile("objectstack.json", json.dumps(stack).encode())
+    answer = superuser.post(page, {"file": right})
+    assert answer.status_code == 302, answer.context["form"].errors
+    work()
+    with tenant_scope(hooli.ref):
+        assert [row.module for row in installed()] == ["com.example.shop"]
+    assert "flows.shop_flow" in superuser.get(change_page("tenants/tenant", hooli.pk)).content.decode()
 
 
 def test_settings_plan_and_hosts_change_through_services(

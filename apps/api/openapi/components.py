@@ -149,6 +149,15 @@ SCHEDULE = shape(
     extra=True,
 )
 
+PACKAGE = shape(
+    manifest=OBJECT,
+    status=TEXT,
+    enabled=FLAG,
+    installedAt=TEXT,
+    updatedAt=TEXT,
+    notices=array(shape(path=TEXT, outcome={"enum": ["parked", "refused", "adapted"]}, reason=TEXT)),
+)
+
 
 def schemas() -> dict[str, Any]:
     """Return the shared components by name."""
@@ -162,6 +171,7 @@ def schemas() -> dict[str, Any]:
         "Job": JOB,
         "DeadLetter": DEAD_LETTER,
         "Schedule": SCHEDULE,
+        "Package": PACKAGE,
     }
 
 

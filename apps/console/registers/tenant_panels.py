@@ -8,10 +8,11 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.audit import queries as ledger
 from apps.console.archives import archives_of
-from apps.console.installed import BUILT, installed_in
+from apps.console.installed import BUILT, installed_in, notices_in
 from apps.console.operator import sees_everything
 from apps.console.pages.ledger import ledger_url
 from apps.console.panels import Badge, Fact, Link, Panel, Table
@@ -29,7 +30,7 @@ def panels_of(request: HttpRequest, row: Tenant) -> Sequence[Panel]:
         panels += [_usage(row), _modules(row), _members(row)]
     panels.append(_jobs(row))
     if row.state in BUILT:
-        panels.append(_archives(row))
+        panels += [*_notices(row), _archives(row)]
     return [*panels, _entries(request, row)]
 
 
@@ -79,6 +80,26 @@ def _modules(row: Tenant) -> Panel:
     )
     link = Link(_("Catalogue"), reverse("console:catalogue"))
     return Panel(_("Modules"), table=table, links=[link], key="modules")
+
+
+OUTCOMES = {
+    "parked": Badge(gettext_lazy("kept, does nothing yet"), "warning"),
+    "refused": Badge(gettext_lazy("not taken over"), "danger"),
+    "adapted": Badge(gettext_lazy("taken in another form"), "info"),
+}
+
+
+def _notices(row: Tenant) -> list[Panel]:
+    """What of the tenant's packages does not run here; no panel without any."""
+    found = [(each, notice) for each, notices in notices_in(row) for notice in notices]
+    rows = [(each.name, n["path"], OUTCOMES[n["outcome"]], n["reason"]) for each, n in found]
+    if not rows:
+        return []
+    table = Table([_("package"), _("part"), _("what became of it"), _("why")], rows, "")
+    note = _("A package keeps working without these parts; its author may expect them.")
+    return [
+        Panel(_("Parts of packages that do not run here"), table=table, key="notices", note=note, wide=True)
+    ]
 
 
 def _members(row: Tenant) -> Panel:

@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from apps.console.doings.access import Invite
 from apps.console.doings.modules import InstallModule, UninstallModule, UpgradeModule
+from apps.console.doings.packages import BringPackage
 from apps.console.doings.privacy import KeepEntries, PlaceHold, ReleaseHold
 from apps.console.doings.tenant_changes import AddHost, ChangePlan, ChangeSettings, Export
 from apps.console.doings.tenant_moves import Archive, Delete, Restore, Resume, Retry, Suspend
@@ -43,6 +44,7 @@ class TenantRegister(Register):
         Restore(),
         InstallModule(),
         UpgradeModule(),
+        BringPackage(),
         Invite(),
         AddHost(),
         ChangePlan(),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from apps.objects.definitions import SYSTEM_FIELDS, FieldDef, ObjectDef
+from apps.objects.definitions import SYSTEM_FIELDS, FieldDef, ObjectDef, prefix_of
 from apps.objects.kinds import kind_of
 from apps.objects.parse.field_keys import humanize
 from apps.objects.parse.fields import read_field
@@ -86,9 +86,9 @@ def _judge_object_name(reading: Reading, spot: Spot, object_name: str, module: s
     place = spot.child("name") or spot
     if object_name.startswith("sys_"):
         reading.fail(place, "reserved_name", "Names that start with sys_ belong to the platform.")
-    if module and object_name and not object_name.startswith(module.replace("-", "_") + "_"):
-        prefix = module.replace("-", "_") + "_"
-        reading.fail(place, "invalid_name", f"An object of the module {module} starts with {prefix!r}.")
+    if module and object_name and not object_name.startswith(prefix_of(module)):
+        message = f"An object of the module {module} starts with {prefix_of(module)!r}."
+        reading.fail(place, "invalid_name", message)
 
 
 def _judge_mentions(
