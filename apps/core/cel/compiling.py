@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from apps.core.cel.checking import Env, check
-from apps.core.cel.errors import CelError
+from apps.core.cel.errors import CelError, Fault
 from apps.core.cel.parser import parse
+from apps.core.cel.running import Frame, Run, program
 from apps.core.cel.tree import Node
 from apps.core.cel.types import DYN, NULL, Type, accepts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expression:
     """An expression that was judged: its text and its tree, every node with its type."""
 
@@ -23,6 +25,18 @@ class Expression:
     @property
     def type(self) -> Type:
         return self.tree.type
+
+    @cached_property
+    def run(self) -> Run:
+        """The program: it takes a `Frame`, returns the value and raises `Fault`."""
+        return program(self.tree)
+
+    def holds(self, frame: Frame) -> bool:
+        """Say whether the condition is true; raises `Fault` when it cannot be told."""
+        found = self.run(frame)
+        if found is True or found is False:
+            return bool(found)
+        raise Fault("The condition is neither true nor false.", "no_condition")
 
 
 def compiled(source: str, env: Env, result: Type = DYN) -> Expression:
