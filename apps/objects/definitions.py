@@ -21,6 +21,7 @@ TABLE_PREFIX = "obj_"
 SHARING_MODELS = ("private", "public_read", "public_read_write")
 OWNERSHIPS = ("user", "none")
 DELETE_BEHAVIORS = ("set_null", "restrict", "cascade")
+SUMMARY_FUNCTIONS = ("count", "sum", "min", "max", "avg")
 API_METHODS = ("get", "list", "create", "update", "delete", "bulk")
 
 
@@ -47,6 +48,20 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What a summary field rolls up: records of `object` whose `relationship` is this record and that pass `filter`.
+
+    `relationship` None means the only reference there is; `source` is the number rolled up, None for a count.
+    """
+
+    object: str
+    function: str
+    source: str | None = None
+    relationship: str | None = None
+    filter: Mapping[str, Any] = field(default_factory=empty_mapping)
+
+
+@dataclass(frozen=True, slots=True)
 class FieldDef:
     """One field of an object. Numbers are Decimal; `options` is empty unless the type is a choice."""
 
@@ -69,6 +84,7 @@ class FieldDef:
     scale: int | None = None
     autonumber_format: str | None = None
     currency: str | None = None
+    summary: Summary | None = None
     readonly: bool = False
     hidden: bool = False
     searchable: bool = False
@@ -195,7 +211,13 @@ class ObjectDef:
     @property
     def owner_field(self) -> str | None:
         """The column the owner rule looks at, or None for objects without owners."""
-        return "owner_id" if self.ownership == "user" else None
+        owned = self.ownership == "user" and self.sharing_model != "controlled_by_parent"
+        return "owner_id" if owned else None
+
+    @cached_property
+    def master(self) -> FieldDef | None:
+        """The first field that makes the record a part of another, or None."""
+        return next((f for f in self.fields.values() if f.type == "master_detail"), None)
 
     @property
     def managed(self) -> bool:

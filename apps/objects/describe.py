@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from apps.core import canonical
-from apps.objects.definitions import Enable, FieldDef, ListView, ObjectDef
+from apps.objects.definitions import Enable, FieldDef, ListView, ObjectDef, Summary
 from apps.objects.kinds import kind_of
 
 OPTIONAL = (
@@ -64,11 +64,25 @@ def field_item(definition: ObjectDef, field: FieldDef, locale: str | None = None
         ]
     if field.reference:
         item |= {"reference": field.reference, "deleteBehavior": field.delete_behavior}
+    if field.summary:
+        item["summaryOperations"] = summary_item(field.summary)
     for key, attribute in OPTIONAL:
         value = getattr(field, attribute)
         if value is not None:
             item[key] = number(value) if key in ("min", "max") else value
     return item
+
+
+def summary_item(summary: Summary) -> dict[str, Any]:
+    """Return what a summary rolls up."""
+    item = {
+        "object": summary.object,
+        "function": summary.function,
+        "field": summary.source,
+        "relationshipField": summary.relationship,
+        "filter": dict(summary.filter),
+    }
+    return {key: value for key, value in item.items() if value}
 
 
 def list_view_item(definition: ObjectDef, view: ListView, locale: str | None = None) -> dict[str, Any]:

@@ -23,10 +23,11 @@ from apps.core.db.walls import build_walls
 from apps.core.errors import Conflict, Problem
 from apps.core.scope import ScopeConflict, current_tenant, tenant_scope
 from apps.events import outbox
+from apps.objects import relations
 from apps.objects.catalog import Catalog, catalog, load
 from apps.objects.definitions import ObjectDef
 from apps.objects.models import Definition, DefinitionVersion
-from apps.objects.parse import DefinitionErrors, load_body, missing_references
+from apps.objects.parse import DefinitionErrors, load_body
 from apps.objects.schema import Plan, apply, plan, preview
 from apps.objects.schema.rename import field_renames
 from apps.permissions import services as permissions
@@ -129,7 +130,7 @@ def _judge(definitions: Sequence[ObjectDef], drop: list[str], known: Catalog, mo
         known.object(name)
     leaving = {*drop, *(d.renamed_from for d in definitions if d.renamed_from)}
     staying = [d for d in known if d.name not in leaving and d.name not in {n.name for n in definitions}]
-    faults = missing_references([*definitions, *staying], ())
+    faults = relations.faults([*definitions, *staying])
     if faults:
         raise DefinitionErrors(faults)
 
@@ -148,7 +149,8 @@ def _plan(definitions: Sequence[ObjectDef], drop: list[str], known: Catalog) -> 
     new = {d.name: d for d in definitions}
     leaving = {*drop, *(d.renamed_from for d in definitions if d.renamed_from)}
     old = {d.name: d for d in known if d.name in new or d.name in leaving}
-    return plan(old, new, rows=count_rows)
+    standing = {d.name: d for d in known if d.name not in old}
+    return plan(old, new, rows=count_rows, standing=standing)
 
 
 def count_rows(table: str) -> int:

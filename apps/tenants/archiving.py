@@ -30,7 +30,7 @@ from apps.tenants import lifecycle
 from apps.tenants.archive_format import CHUNK, Opened, Writer, check, refused
 from apps.tenants.models import Host, Plan, Tenant
 from apps.tenants.provision import RESERVED
-from apps.tenants.schemas import FOREIGN_KEY, describe, migrations_version, replay, schema_of
+from apps.tenants.schemas import LATER, describe, migrations_version, replay, schema_of
 from apps.tenants.states import State
 
 KEPT = ("name", "locale", "time_zone", "currency", "brand_color", "logo")
@@ -245,8 +245,8 @@ def _fill(archive: zipfile.ZipFile, opened: Opened, tenant: Tenant) -> None:
         changed = part.restore(tenant, json.loads(archive.read(f"parts/{name}.json")))
         ids |= {old.encode(): new.encode() for old, new in changed.items() if old != new}
     with tenant_scope(tenant.ref):
-        # References between tables hold only when all rows are in.
-        references = [text for text in statements if FOREIGN_KEY.match(text)]
+        # References between tables hold only when all rows are in, and triggers would count the rows once more.
+        references = [text for text in statements if LATER.match(text)]
         tables = [text for text in statements if text not in references]
         replay(tenant.schema_name, tenant.pk, tables, walls=False)
         with here().raw_cursor() as cursor:

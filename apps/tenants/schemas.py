@@ -60,7 +60,7 @@ LEFT JOIN pg_class t ON t.oid = d.refobjid
 LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
 WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'S' AND d.deptype IS DISTINCT FROM 'i' ORDER BY c.relname
 """
-FOREIGN_KEY = re.compile(r'ALTER TABLE \S+ ADD CONSTRAINT "[^"]+" FOREIGN KEY ')
+LATER = re.compile(r'ALTER TABLE \S+ ADD CONSTRAINT "[^"]+" FOREIGN KEY |CREATE TRIGGER ')
 
 
 def schema_of(slug: str) -> str:

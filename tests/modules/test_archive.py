@@ -11,7 +11,7 @@ from apps.core.db.owner import owner_session
 from apps.core.scope import platform_scope, tenant_scope
 from apps.modules import catalogue, install
 from apps.modules.source import load
-from apps.objects import records
+from apps.objects import query, records
 from apps.objects.parse import load_body
 from apps.objects.publish import count_rows, publish_in
 from apps.tenants import archiving, lifecycle, removal
@@ -35,6 +35,8 @@ def test_out_and_in_again(fresh_tenant, folders):
     # The order of names is not the order of references.
     thing = load_body({"name": "z_thing", "fields": {"title": {"type": "text"}}})
     refers = {"title": {"type": "text"}, "thing": {"type": "lookup", "reference": "z_thing"}}
+    counts = {"type": "summary", "summaryOperations": {"object": "a_part", "function": "count"}}
+    thing = load_body({**thing.body, "fields": {**thing.body["fields"], "parts": counts}})
     publish_in(fresh_tenant, [thing, load_body({"name": "a_part", "fields": refers})], by=SYSTEM)
     with tenant_scope(fresh_tenant):
         made = records.create("z_thing", {"title": "x"}, by=SYSTEM)
@@ -57,3 +59,6 @@ def test_out_and_in_again(fresh_tenant, folders):
             "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conname = 'a_part__thing__fk'"
         )
         assert cursor.fetchone() == (1,)
+        # Filling the tables did not count again, and the triggers are back.
+        records.create("a_part", {"title": "z", "thing": made.id}, by=SYSTEM)
+        assert query.get("z_thing", made.id, by=SYSTEM).record()["parts"] == 2

@@ -44,6 +44,7 @@ class SelectKind(Kind):
     name = "select"
     keys = frozenset({"options", "multiple"})
     operators = EQUALITY
+    many = "multiselect"
     widget = "select"
     cell = "badge"
 

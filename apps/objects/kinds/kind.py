@@ -25,7 +25,8 @@ class Kind:
     """A field type: its column, the values it takes, and how they look on the wire.
 
     `keys` names the definition keys that only this type understands; `is_array` tells the query compiler
-    that `$contains` means "has the element"; `generated` means that the database makes the value.
+    that `$contains` means "has the element", `element` of which SQL type; `many` names the type of a field with
+    `multiple`; `generated` means that the database makes the value.
     """
 
     name: ClassVar[str]
@@ -36,6 +37,8 @@ class Kind:
     uniqueable: ClassVar[bool] = True
     maskable: ClassVar[bool] = False
     is_array: ClassVar[bool] = False
+    element: ClassVar[str] = "text"
+    many: ClassVar[str | None] = None
     generated: ClassVar[bool] = False
     internal: ClassVar[bool] = False
     widget: ClassVar[str] = "text"
@@ -119,10 +122,9 @@ KINDS: Registry[Kind] = Registry("field types", Kind)
 
 
 def kind_of(field: FieldDef) -> Kind:
-    """Return the type of `field`; a select that takes several values is a multiselect."""
-    if field.type == "select" and field.multiple:
-        return KINDS["multiselect"]
-    return KINDS[field.type]
+    """Return the type of `field`; one that takes several values is another type than one that takes one."""
+    kind = KINDS[field.type]
+    return KINDS[kind.many] if field.multiple and kind.many else kind
 
 
 @cache

@@ -6,7 +6,7 @@ can be dumped, restored and moved alone; the record services check that the user
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
@@ -86,6 +86,7 @@ class LookupKind(IdKind):
     name = "lookup"
     internal = False
     keys = frozenset({"reference", "deleteBehavior"})
+    many: ClassVar[str | None] = None
     widget = "lookup"
     cell = "lookup"
 
@@ -111,7 +112,18 @@ class MasterDetailKind(LookupKind):
 
     name = "master_detail"
     keys = frozenset({"reference"})
+    many: ClassVar[str | None] = None
 
 
-for _kind in (IdKind(), LookupKind(), MasterDetailKind(), UserKind()):
+class TreeKind(LookupKind):
+    """The record of the same object that this one is below; nothing is below itself, at any distance."""
+
+    name = "tree"
+    internal = True
+    keys = frozenset({"reference", "deleteBehavior"})
+    many: ClassVar[str | None] = None
+    operators = LookupKind.operators | {"$under", "$above"}
+
+
+for _kind in (IdKind(), LookupKind(), MasterDetailKind(), TreeKind(), UserKind()):
     KINDS.register(_kind.name, _kind)

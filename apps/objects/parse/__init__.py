@@ -1,7 +1,7 @@
 """Reading definitions: owns the accepted keys; offers `load_yaml`, `load_body`; must never guess or execute."""
 
 from apps.objects.parse.errors import DefinitionError, DefinitionErrors
-from apps.objects.parse.load import load_body, load_tree, load_yaml, missing_references
+from apps.objects.parse.load import load_body, load_tree, load_yaml
 
 __all__ = [
     "DefinitionError",
@@ -9,5 +9,4 @@ __all__ = [
     "load_body",
     "load_tree",
     "load_yaml",
-    "missing_references",
 ]

@@ -21,6 +21,7 @@ from apps.objects.parse.shape import (
     read_shape,
     text,
 )
+from apps.objects.parse.summaries import read_summary
 from apps.objects.parse.tree import Spot
 
 TESTS = "tests/objects/test_definitions.py::"
@@ -30,7 +31,6 @@ LATER = frozenset(
     [
         "expression",
         "returnType",
-        "summaryOperations",
         "currencyConfig",
         "dimensions",
         "visibleWhen",
@@ -182,6 +182,13 @@ FIELD_KEYS: Mapping[str, Key] = {
         "A select that takes several options.",
         _at("kinds.kind:kind_of"),
         KIND_TESTS + "test_select_multiple",
+    ),
+    "summaryOperations": Key(
+        "summary",
+        read_summary,
+        "What a summary rolls up.",
+        _at("schema.rollups:rollups"),
+        "tests/objects/test_rollups.py::test_every_function_follows_every_change",
     ),
     "defaultValue": Key(
         "default_value",

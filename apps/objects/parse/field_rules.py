@@ -71,13 +71,25 @@ def _judge_options(fail: Fail, spot: Spot, field: FieldDef, kind: Kind) -> None:
 
 
 def _judge_reference(fail: Fail, spot: Spot, field: FieldDef, kind: Kind) -> None:
-    if "reference" in kind.keys and "reference" not in spot.value:
+    if field.type == "summary" and field.summary is None and spot.child("summaryOperations") is None:
+        fail(
+            "summaryOperations",
+            "required",
+            "A summary says what it rolls up.",
+            "Add {object: …, function: count}.",
+        )
+    if field.multiple and field.delete_behavior == "cascade":
+        cure = "Use set_null (the id leaves the list) or restrict."
+        fail("deleteBehavior", "conflict", "A record of several others does not go with one of them.", cure)
+    if "reference" in kind.keys and "reference" not in spot.value and field.type != "tree":
         fail(
             "reference",
             "required",
             f"A {field.type} field needs the object it points to.",
             "Add reference: ….",
         )
+    if field.type == "tree" and field.required:
+        fail("required", "conflict", "The top of a tree has nothing above it.", "Remove it.")
     if field.type == "lookup" and field.required and field.delete_behavior == "set_null":
         fail(
             "deleteBehavior", "conflict", "A required lookup cannot become empty.", "Use restrict or cascade."

@@ -53,6 +53,8 @@ def _settled(field: FieldDef) -> FieldDef:
     """Fill what the type implies."""
     if field.type == "master_detail":
         field = replace(field, required=True, delete_behavior="cascade")
+    if field.type == "summary":
+        field = replace(field, readonly=True, required=False)
     if field.type == "autonumber":
         field = replace(field, readonly=True, unique=True, required=False)
     if field.type == "multiselect":

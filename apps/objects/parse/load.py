@@ -46,22 +46,3 @@ def load_tree(
 def checksum(body: Mapping[str, Any]) -> str:
     """Return `sha256:…` of a body's canonical form."""
     return "sha256:" + hashlib.sha256(canonical.dumps(dict(body))).hexdigest()
-
-
-def missing_references(definitions: Iterable[ObjectDef], known: Iterable[str]) -> list[DefinitionError]:
-    """Return a fault for each reference to an object that is neither known nor among `definitions`."""
-    definitions = list(definitions)
-    names = {d.name for d in definitions} | set(known)
-    return [
-        DefinitionError(
-            f"{d.name}",
-            0,
-            f"fields.{f.name}.reference",
-            "unknown_reference",
-            f"There is no object {f.reference!r}.",
-            "Publish it first or together with this one.",
-        )
-        for d in definitions
-        for f in d.references
-        if f.reference not in names
-    ]

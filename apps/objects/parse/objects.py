@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -47,6 +48,8 @@ def read_object(reading: Reading, spot: Spot, *, module: str | None = None) -> O
         place = spot.child("ownership") or spot
         cure = "Add sharingModel: public_read or public_read_write."
         reading.fail(place, "conflict", "Private records without owners would be visible to nobody.", cure)
+    if found.get("sharing_model") == "controlled_by_parent":
+        _judge_control(reading, spot, fields)
     if len(reading.errors) > before:
         return None
     found["label"] = found.get("label") or humanize(object_name)
@@ -74,12 +77,25 @@ def _fields(reading: Reading, spot: Spot) -> dict[str, FieldDef]:
         field = read_field(reading, child, key)
         if field is not None:
             fields[key] = field
+    _plant(reading, spot, fields)
     former = [f.renamed_from for f in fields.values() if f.renamed_from]
     for field in fields.values():
         if field.renamed_from and (field.renamed_from in fields or former.count(field.renamed_from) > 1):
             place = holder.value[field.name].child("renamedFrom") or holder
             reading.fail(place, "conflict", f"{field.renamed_from!r} still is a field, or is named twice.")
     return fields
+
+
+def _plant(reading: Reading, spot: Spot, fields: dict[str, FieldDef]) -> None:
+    """Let tree fields refer to their own object."""
+    object_name = (spot.child("name") or spot).value
+    for key, field in fields.items():
+        if field.type == "tree" and field.reference in (None, object_name) and isinstance(object_name, str):
+            fields[key] = replace(field, reference=object_name)
+        elif field.type == "tree":
+            place = spot.value["fields"].value[key].child("reference") or spot
+            cure = "Leave reference out, or use a lookup."
+            reading.fail(place, "conflict", "A tree is of records of the object itself.", cure)
 
 
 def _judge_object_name(reading: Reading, spot: Spot, object_name: str, module: str | None) -> None:
@@ -89,6 +105,16 @@ def _judge_object_name(reading: Reading, spot: Spot, object_name: str, module: s
     if module and object_name and not object_name.startswith(prefix_of(module)):
         message = f"An object of the module {module} starts with {prefix_of(module)!r}."
         reading.fail(place, "invalid_name", message)
+
+
+def _judge_control(reading: Reading, spot: Spot, fields: Mapping[str, FieldDef]) -> None:
+    """The master that controls must be one, and no other."""
+    if sum(field.type == "master_detail" for field in fields.values()) != 1:
+        place, cure = (
+            spot.child("sharingModel") or spot,
+            "Add a master_detail field, or choose another model.",
+        )
+        reading.fail(place, "conflict", "controlled_by_parent needs one master_detail field.", cure)
 
 
 def _judge_mentions(

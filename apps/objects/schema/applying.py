@@ -12,7 +12,7 @@ from django.db.models import NOT_PROVIDED, Field, Model
 from apps.core.errors import Conflict
 from apps.objects.kinds.autonumber import AutonumberKind
 from apps.objects.kinds.naming import sequence_name
-from apps.objects.schema.planning import Plan, Step, with_sql
+from apps.objects.schema.planning import Building, Plan, Removal, Step, with_sql
 from apps.objects.schema.rename import Rename
 from apps.objects.schema.state import APP_LABEL
 
@@ -92,6 +92,11 @@ class _Runner:
         action = step.action
         if isinstance(action, Rename):
             self.editor.execute(action.sql(self.editor.quote_name), params=None)
+            return
+        if isinstance(action, Removal | Building):
+            machine = action.machine
+            for statement in machine.drop() if isinstance(action, Removal) else machine.build():
+                self.editor.execute(statement, params=None)
             return
         method = getattr(self, f"on_{type(action).__name__.lower()}", None)
         if method is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from django.db.migrations import operations as ops
@@ -16,6 +17,8 @@ from django.db.models import NOT_PROVIDED
 
 from apps.objects.definitions import ObjectDef
 from apps.objects.kinds import AcceptContext, kind_of
+from apps.objects.schema.machines import Machine, changes
+from apps.objects.schema.making import machines
 from apps.objects.schema.rename import Rename, database_renames, field_renames, object_renames, renamed
 from apps.objects.schema.risk import Risk, judge
 from apps.objects.schema.state import APP_LABEL, project_state
@@ -79,6 +82,20 @@ class Plan:
         return {"class": self.risk, "steps": [s.as_dict() for s in self.steps], "sql": list(self.sql)}
 
 
+@dataclass(frozen=True)
+class Removal:
+    """The action that takes a machine away before the tables change."""
+
+    machine: Machine
+
+
+@dataclass(frozen=True)
+class Building:
+    """The action that makes a machine when the tables have changed."""
+
+    machine: Machine
+
+
 class Answers(MigrationQuestioner):
     """Answers the autodetector's questions from the definitions: the default fills what becomes required."""
 
@@ -103,14 +120,21 @@ class Answers(MigrationQuestioner):
         return NOT_PROVIDED if value is None else value
 
 
-def plan(old: Mapping[str, ObjectDef], new: Mapping[str, ObjectDef], *, rows: Rows | None = None) -> Plan:
+def plan(
+    old: Mapping[str, ObjectDef],
+    new: Mapping[str, ObjectDef],
+    *,
+    rows: Rows | None = None,
+    standing: Mapping[str, ObjectDef] = MappingProxyType({}),
+) -> Plan:
     """Return the steps from `old` to `new` (objects by name; one missing in `new` is dropped).
 
     `rows(table)` counts a table's rows, so that the plan can say what a step loses and that nothing is
-    lost in an empty table; without it tables are taken as full.
+    lost in an empty table; without it tables are taken as full. `standing` are the tenant's other objects.
     """
     moved = object_renames(old, new)
-    steps: list[Step] = []
+    gone, built = changes(machines({**standing, **old}), machines({**standing, **new}))
+    steps: list[Step] = [_removal(machine, built) for machine in gone]
     before: dict[str, ObjectDef] = {}
     for name, definition in old.items():
         now = moved.get(name, name)
@@ -132,7 +156,32 @@ def plan(old: Mapping[str, ObjectDef], new: Mapping[str, ObjectDef], *, rows: Ro
     for op in operations:
         verdict = judge(op, before, new, count)
         steps.append(Step(**verdict, action=op))
+    steps += [
+        _building(machine, count if machine.parent in new else rows_of(standing, rows)) for machine in built
+    ]
     return Plan(tuple(steps), project_state(before.values()), project_state(new.values()), dict(new))
+
+
+def rows_of(standing: Mapping[str, ObjectDef], rows: Rows | None) -> Rows:
+    """Return a count by the names of objects that do not change."""
+    return lambda name: rows(standing[name].table) if rows and name in standing else 1
+
+
+def _removal(machine: Machine, built: list[Machine]) -> Step:
+    anew = any(machine.name == other.name for other in built)
+    sentence = f"Pause: {_lowered(machine)}." if anew else f"No longer {_lowered(machine)}."
+    return Step(sentence, "safe", machine.object, machine.field, action=Removal(machine))
+
+
+def _building(machine: Machine, count: Rows) -> Step:
+    rows = count(machine.parent) if machine.fill else 0
+    sentence = f"{machine.sentence}{f'; {rows} records are counted' if rows else ''}."
+    risk: Risk = "backfill" if rows else "safe"
+    return Step(sentence, risk, machine.object, machine.field, rows=rows, action=Building(machine))
+
+
+def _lowered(machine: Machine) -> str:
+    return machine.sentence[0].lower() + machine.sentence[1:]
 
 
 def _operations(old: ObjectDef | None, new: ObjectDef | None) -> list[Any]:
