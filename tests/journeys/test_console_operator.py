@@ -17,6 +17,7 @@ from apps.core.scope import platform_scope
 from apps.events.jobs import runner
 from apps.identity.services import operators
 from apps.modules import catalogue
+from tests.looks import LOOKS, chosen
 from tests.people import People
 from tests.portal.browser import faults, opened, overflow
 from tests.servers import LiveServer
@@ -44,11 +45,6 @@ PAGES = (
     "settings/",
     "nothing-here/",
 )
-LOOKS = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 360, "height": 740}},
-}
 
 
 @contextmanager
@@ -239,7 +235,7 @@ def test_control_a_superuser_opens_the_same_pages(server: LiveServer, people: Pe
             assert answer.status == 200
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", chosen(("light", "dark", "phone"), "dark"))
 def test_every_page_is_in_order(server: LiveServer, people: People, look: str) -> None:
     """No fault that axe-core finds, nothing wider than the window, no complaint of script or policy."""
     own = (

@@ -14,18 +14,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import northwind
+from tests.looks import LOOKS, chosen
 from tests.portal.atelier import PASSWORD, Atelier, make_atelier
 from tests.portal.browser import faults, opened, overflow, sign_in
 from tests.servers import ROOT, LiveServer
 
 pytestmark = pytest.mark.browser
 NORTHWIND = northwind.folder() / "customers.csv"
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 360, "height": 740}},
-    "arabic": {},
-}
 
 
 @contextmanager
@@ -176,7 +171,7 @@ def test_it_works_without_scripts(server: LiveServer, wharf: Atelier, worker: No
     assert len(accounts(wharf, name="No Script")) == 1
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", chosen())
 def test_every_step_is_in_order(server: LiveServer, wharf: Atelier, worker: None, look: str) -> None:
     base, found = server.url("", tenant=wharf.ref.slug), {}
     content = "name,E-mail,what\n" + "".join(f"{look} {n} {'x' * 180},{'y' * n}@,z\n" for n in range(3))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.looks import LOOKS, chosen
 from tests.portal.atelier import PASSWORD, Atelier, atelier
 from tests.portal.browser import faults, opened, overflow, sign_in
 from tests.servers import LiveServer
@@ -18,12 +19,6 @@ PATHS = [
     "/settings/keys", "/settings/brand", "/settings/plan", "/settings/modules", "/settings/ledger", "/settings/ledger/integrity", "/settings/status", "/settings/jobs", "/profile", "/profile/password",
     "/profile/sessions", "/nothing-here",
 ]  # fmt: skip
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 360, "height": 740}},
-    "arabic": {"locale": "ar"},
-}
 
 
 def judge(page: Page, base: str, paths: list[str]) -> dict[str, Any]:
@@ -39,7 +34,7 @@ def judge(page: Page, base: str, paths: list[str]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", chosen())
 def test_every_page_is_in_order(server: LiveServer, atelier: Atelier, look: str) -> None:
     base = server.url("", tenant=atelier.ref.slug)
     record = atelier.rows("crm_account", {"limit": 1})[0]

@@ -18,7 +18,8 @@ from apps.objects import records
 from tests.api.conftest import environment
 from tests.core.listeners import VOUCHED, Receiver, plain
 from tests.events.webhooks.conftest import Way, wipe
-from tests.journeys.test_portal_looks import LOOKS, judge
+from tests.journeys.test_portal_looks import judge
+from tests.looks import LOOKS, chosen
 from tests.portal.atelier import PASSWORD, Atelier, atelier
 from tests.portal.browser import faults, opened, sign_in
 from tests.servers import LiveServer, live_server
@@ -118,7 +119,7 @@ def test_a_webhook_from_setting_up_to_sending_again(
         expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", chosen())
 def test_the_pages_of_webhooks_are_in_order(
     house: LiveServer, atelier: Atelier, receiver: Receiver, look: str, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.looks import LOOKS, chosen
 from tests.portal.atelier import PASSWORD, Atelier, make_atelier
 from tests.portal.browser import faults, opened, overflow, sign_in
 from tests.servers import LiveServer
@@ -96,18 +97,11 @@ def test_versions_privacy_and_the_end_of_a_record(server: LiveServer, atelier: A
         expect(page.get_by_text("Paula")).to_have_count(0)
 
 
-@pytest.mark.parametrize(
-    ("name", "context"),
-    [
-        ("dark", {"color_scheme": "dark"}),
-        ("phone", {"viewport": {"width": 360, "height": 780}, "is_mobile": True, "has_touch": True}),
-        ("arabic", {"locale": "ar"}),
-    ],
-)
-def test_the_pages_in_other_clothes(server: LiveServer, atelier: Atelier, name: str, context: dict) -> None:
+@pytest.mark.parametrize("name", chosen())
+def test_the_pages_in_other_clothes(server: LiveServer, atelier: Atelier, name: str) -> None:
     here = base(server, atelier)
     lead = atelier.rows("crm_lead", {"limit": 1})[0]["id"]
-    with opened(**context) as page:
+    with opened(**LOOKS[name]) as page:
         page.context.add_cookies([{"name": "aibos_language", "value": "en", "url": here}])
         sign_in(page, here, atelier.email("owner"), PASSWORD)
         if name == "arabic":

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -18,7 +17,6 @@ from apps.modules.models import Installation, Package
 from apps.objects import query
 from apps.objects.catalog import catalog
 from apps.objects.parse import DefinitionErrors
-from apps.permissions.models import PermissionSet
 
 SMALL = {
     "manifest": {"id": "com.example.shop", "namespace": "shop", "version": "1.0.0", "name": "Shop"},
