@@ -61,6 +61,7 @@ def make_side(slug: str, mark: str) -> Side:
     actor = Actor(
         kind="member", id=str(user.id), label=user.name, tenant_id=made.id, user_id=user.id, role="owner"
     )
+    package = _package(made.ref, actor, mark)
     with tenant_scope(made.ref):
         created = create_key(name=f"{mark} key", by=actor)
         side = Side(made.ref, actor, created.key)
@@ -84,9 +85,21 @@ def make_side(slug: str, mark: str) -> Side:
             "hold_id": _hold(mark),
             "alert_id": _alert(made.ref, mark),
             "schedule_id": _schedule(actor, mark),
+            "package": package,
             **_webhooks(actor, mark),
         }
     return side
+
+
+def _package(ref: TenantRef, actor: Actor, mark: str) -> str:
+    from apps.core.db.owner import owner_session
+    from apps.modules import packages
+    from apps.modules.artifact.stack import read_stack
+
+    code = ref.slug.replace("-", "")  # an answer may repeat the id that was asked for
+    manifest = {"id": f"com.example.{code}", "namespace": code, "version": "1.0.0", "name": f"{mark} package"}
+    with owner_session(), tenant_scope(ref):
+        return packages.bring(read_stack({"manifest": manifest}), by=actor).module
 
 
 def _job(ref: TenantRef, actor: Actor, mark: str) -> str:
