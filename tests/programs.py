@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 EVERY = "AIBOS_EVERY_TEST"  # set by .ci/run: a missing program is a failure there
+CHAOS = "AIBOS_CHAOS"  # set by `make chaos`
+LONG = "long"
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,14 @@ PROGRAMS = (CHROMIUM, PGBOUNCER)
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests whose program is missing, unless every test is wanted: then they fail by themselves."""
+    """Deselect the tests whose program is missing and the long ones, unless every test is wanted.
+
+    A missing program then fails its tests by themselves.
+    """
     if os.environ.get(EVERY):
         return
     absent = {program.marker for program in PROGRAMS if program.path() is None}
+    absent |= set() if os.environ.get(CHAOS) else {LONG}
     left = [item for item in items if any(item.get_closest_marker(marker) for marker in absent)]
     if left:
         config.hook.pytest_deselected(items=left)
@@ -52,6 +58,10 @@ def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def said() -> list[str]:
-    """Return one line for each missing program."""
-    end = "Its tests fail." if os.environ.get(EVERY) else "Its tests were left out."
-    return [f"{program.cure()} {end}" for program in PROGRAMS if program.path() is None]
+    """Return one line for each missing program, and one for what this run leaves out."""
+    every = os.environ.get(EVERY)
+    end = "Its tests fail." if every else "Its tests were left out."
+    lines = [f"{program.cure()} {end}" for program in PROGRAMS if program.path() is None]
+    if not every and not os.environ.get(CHAOS):
+        lines.append("Kills and waits of minutes, and pages in every look, are left to .ci/run and make chaos.")
+    return lines

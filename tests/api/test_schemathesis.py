@@ -18,9 +18,10 @@ from schemathesis.specs.openapi.checks import (
 
 from apps.core.scope import TenantRef, platform_scope
 from tests.api.conftest import environment, make_key
+from tests.programs import EVERY
 from tests.servers import live_server
 
-EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8" if os.environ.get(EVERY) else "4"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

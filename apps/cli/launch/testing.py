@@ -15,7 +15,8 @@ from apps.cli.launch.processes import MARK, sweep
 from apps.cli.launch.supervisor import Stopping, Supervisor
 
 MOST_AT_ONCE = 20
-CHAOS, CHAOS_TESTS = "AIBOS_CHAOS", ("tests/chaos", "tests/events/test_no_fact_is_lost.py")
+CHAOS = "AIBOS_CHAOS"
+CHAOS_TESTS = ("tests/chaos", "tests/events/test_no_fact_is_lost.py", "tests/events/bus/test_switch.py")
 MOST_PROCESSES = 6  # beyond that the one database server is what they wait for
 
 

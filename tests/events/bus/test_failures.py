@@ -50,6 +50,7 @@ def test_a_group_goes_on_behind_a_restart(own, message):
     assert drained(bus, first + second).ids == [second[0].id]
 
 
+@pytest.mark.long
 def test_a_server_that_is_gone_fails_loudly_and_the_relay_goes_on_later(own, acme, message):
     server, bus = own
     sent = [message(n=n) for n in range(3)]

@@ -141,6 +141,7 @@ def judged(committed):
     return len(found)
 
 
+@pytest.mark.long
 def test_back_ends_are_switched_under_way(acme, lines):
     """PostgreSQL → NATS → Kafka → PostgreSQL while events are written; each is killed in the middle of its work."""
     with Writers(acme) as writers:
@@ -188,6 +189,7 @@ def test_a_switch_from_now_on_would_lose(acme, lines, superuser_url):
     assert writers.committed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["nats", "kafka"])
 def test_killed_again_and_again(acme, lines, kind):
     with Writers(acme) as writers:
