@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import PASSWORD, People
+from tests.people import People
 from tests.programs import NPM
 from tests.servers import LiveServer
 
@@ -32,7 +32,7 @@ def test_every_call_is_answered_as_promised(client: Path, server: LiveServer, pe
     told = {
         "BASE_URL": server.url("").rstrip("/"),
         "EMAIL": people.email("owner"),
-        "PASSWORD": PASSWORD,
+        "PASSWORD": people.password,
         "TENANT": "acme",
     }
     words = [shutil.which("node") or "node", "smoke.mjs"]
