@@ -5,11 +5,11 @@ What differs on purpose stands in `DIFFERENT`, with the reason; what needs a lat
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.api.conftest import caller
+from tests.api.replay.playing import Allowed, Replay
 from tests.api.replay.shapes import differences, merge, shape_of
 
 HERE = Path(__file__).parent / "replay"
@@ -59,86 +59,6 @@ DIFFERENT: dict[int, tuple[int, str | None, str]] = {
 }
 
 
-class Replay:
-    """Plays exchanges in order and remembers which of our ids stands for which recorded one."""
-
-    def __init__(self, keys: dict[str, str], user: str, dropped: dict[str, set[str]]) -> None:
-        self.known = caller("acme", keys["owner@acme"])
-        self.nobody = caller("acme")
-        self.ours: dict[str, str] = {USER: user}
-        self.dropped = dropped
-
-    def play(self, exchange: dict[str, Any]) -> list[str]:
-        """Send one exchange; return what is wrong with the answer."""
-        who = (
-            self.known
-            if "authorization" in exchange["headers"] and "bad token" not in exchange["call"]
-            else self.nobody
-        )
-        path, _, query = self.translated(exchange["path"]).partition("?")
-        headers = {
-            f"HTTP_{n.upper().replace('-', '_')}": self.translated(v) for n, v in exchange["headers"].items()
-        }
-        headers.pop("HTTP_AUTHORIZATION", None)
-        body = self.body(exchange)
-        answer = who.send(exchange["method"], path, body, QUERY_STRING=query, **headers)
-        return self.judged(exchange, answer)
-
-    def translated(self, text: str) -> str:
-        for theirs, ours in self.ours.items():
-            text = text.replace(theirs, ours)
-        return text
-
-    def body(self, exchange: dict[str, Any]) -> Any:
-        body = exchange["body"]
-        if isinstance(body, str):
-            return body.encode()
-        if body is None:
-            return None
-        parts = exchange["path"].split("?")[0].split("/")
-        name = parts[4] if len(parts) > 4 else ""
-        return self.without(json.loads(self.translated(json.dumps(body))), self.dropped.get(name, set()))
-
-    def without(self, value: Any, names: set[str]) -> Any:
-        if isinstance(value, dict):
-            return {key: self.without(item, names) for key, item in value.items() if key not in names}
-        return [self.without(item, names) for item in value] if isinstance(value, list) else value
-
-    def judged(self, exchange: dict[str, Any], answer: Any) -> list[str]:
-        status, code, _ = DIFFERENT.get(exchange["n"], (exchange["status"], exchange["code"], ""))
-        if answer.status_code != status:
-            return [f"{answer.status_code} instead of {status}: {answer.content[:300]!r}"]
-        if "etag" in exchange and exchange["etag"] and "ETag" in answer.headers:
-            self.ours[exchange["etag"]] = answer["ETag"]
-        if hasattr(answer, "streaming_content"):
-            content = b"".join(answer.streaming_content)
-            found = json.loads(content) if exchange["path"].count("format=json") else content.decode()
-        else:
-            found = json.loads(answer.content) if answer.content else None
-        if code is not None and found.get("code") != code:
-            return [f"{found.get('code')} instead of {code}"]
-        if exchange["shape"] is None or exchange["n"] in DIFFERENT:
-            return []
-        self.learn(exchange, found)
-        ignored = IGNORED | {name for names in self.dropped.values() for name in names}
-        ignored |= set(UNALIKE.get(exchange["n"], ()))
-        if "count=true" not in exchange["path"]:
-            ignored |= {"total"}  # given when asked for, and on last pages
-        return differences(exchange["shape"], shape_of(found), ignored=frozenset(ignored))
-
-    def learn(self, exchange: dict[str, Any], found: Any) -> None:
-        if exchange["method"] == "GET" or not isinstance(found, dict):
-            return
-        mine = [found["id"]] if "record" in found else []
-        mine += [found["jobId"]] if "jobId" in found else []
-        mine += [
-            item["id"] for part in ("records", "results") for item in found.get(part, []) if "id" in item
-        ]
-        self.ours |= dict(zip(exchange["ids"], mine, strict=False))
-        if exchange["version"] and isinstance(found.get("record"), dict):
-            self.ours[exchange["version"]] = found["record"]["updated_at"]
-
-
 @pytest.fixture(scope="module")
 def replay(objects, keys, people):
     from apps.core.actor import SYSTEM
@@ -160,7 +80,9 @@ def replay(objects, keys, people):
         body["fields"] = {n: {k: v for k, v in f.items() if v is not False} for n, f in fields.items()}
         made.append(load_body(body))
     publish_in(people.tenants["acme"], made, by=SYSTEM)
-    return Replay(keys, str(people.users["owner@acme"].id), dropped)
+    callers = {"owner": caller("acme", keys["owner@acme"]), "nobody": caller("acme")}
+    user = str(people.users["owner@acme"].id)
+    return Replay(callers, {USER: user}, dropped, Allowed(IGNORED, UNALIKE, DIFFERENT))
 
 
 @pytest.mark.usefixtures("api")
