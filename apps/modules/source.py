@@ -3,6 +3,7 @@
 module.yaml
 objects/*.yml           one object each
 permission_sets/*.yml   one permission set each
+views/*.yml             list views beside those of the objects: {object, name, columns, …}
 translations/<locale>.yml   objects: {<object>: words}
 data/<object>.csv       demo records; `@` names a record, `@name` in a lookup refers to one
 """
@@ -23,14 +24,14 @@ from apps.modules.manifest import Manifest, read_manifest
 from apps.objects.definitions import NAME_PATTERN, ObjectDef
 from apps.objects.parse import DefinitionError, DefinitionErrors, load_body, load_tree
 from apps.objects.parse.shape import Reading
-from apps.objects.parse.tree import SIZE_LIMIT, read_tree
+from apps.objects.parse.tree import SIZE_LIMIT, Spot, read_tree
 from apps.permissions import bodies
 
 MOST_FILES = 500
 MOST_ROWS = 5_000
 ALLOWED = re.compile(
     r"module\.yaml|README\.md|LICENSE|CHANGELOG\.md|objects/[a-z0-9_.]+\.yml|permission_sets/[a-z0-9_]+\.yml"
-    r"|translations/[A-Za-z-]+\.yml|data/[a-z0-9_]+\.csv|tests/[A-Za-z0-9_./-]+"
+    r"|views/[a-z0-9_.]+\.yml|translations/[A-Za-z-]+\.yml|data/[a-z0-9_]+\.csv|tests/[A-Za-z0-9_./-]+"
 )
 SET_LABELS = frozenset({"name", "label", "description"})
 
@@ -81,6 +82,7 @@ def load(folder: Path) -> Source:
     manifest = reader.manifest()
     module = manifest.id if manifest else None
     objects = reader.objects()
+    reader.views(objects)
     reader.translate(objects)
     read = reader.judge_objects(objects, module)
     sets = reader.permission_sets(manifest, read)
@@ -186,6 +188,34 @@ class _Folder:
                 continue
             found[name if isinstance(name, str) else file] = (file, spot)
         return found
+
+    def views(self, objects: dict[str, tuple[str, Any]]) -> None:
+        """Put the list views of views/ into the trees of their objects, where they are judged with the others."""
+        for file, text in self._below("views/"):
+            spot = self._yaml(file, text)
+            if spot is None:
+                continue
+            words = (
+                {key: child.value for key, child in spot.value.items()}
+                if isinstance(spot.value, dict)
+                else {}
+            )
+            name, holder = words.get("name"), objects.get(str(words.get("object")))
+            if holder is None or not isinstance(name, str):
+                self.fail(
+                    file,
+                    "unknown_object",
+                    "A view names an object of this module, and itself.",
+                    path="object",
+                )
+                continue
+            tree = holder[1]
+            lists = tree.value.setdefault("listViews", Spot({}, spot.line, "listViews"))
+            if not isinstance(lists.value, dict) or name in lists.value:
+                self.fail(file, "duplicate", f"{words['object']!r} has a view {name!r} already.", path="name")
+                continue
+            rest = {key: child for key, child in spot.value.items() if key not in ("object", "name")}
+            lists.value[name] = Spot(rest, spot.line, f"listViews.{name}")
 
     def translate(self, objects: dict[str, tuple[str, Any]]) -> None:
         """Put the words of translations/ into the trees of the objects they are for."""

@@ -22,6 +22,7 @@ SHARING_MODELS = ("private", "public_read", "public_read_write")
 OWNERSHIPS = ("user", "none")
 DELETE_BEHAVIORS = ("set_null", "restrict", "cascade")
 SUMMARY_FUNCTIONS = ("count", "sum", "min", "max", "avg")
+VIEW_TYPES = ("table", "board", "calendar", "gallery")
 API_METHODS = ("get", "list", "create", "update", "delete", "bulk")
 
 
@@ -127,7 +128,10 @@ class IndexDef:
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """A named list: columns, a filter in object form, and an order as (field, "asc" | "desc") pairs."""
+    """A named list: columns, a filter in object form, and an order as (field, "asc" | "desc") pairs.
+
+    `type` is how it is laid out; `group_by` are the lanes of a board, `date_field` the days of a calendar.
+    """
 
     name: str
     label: str
@@ -135,6 +139,9 @@ class ListView:
     filter: Mapping[str, Any] = field(default_factory=empty_mapping)
     sort: tuple[tuple[str, str], ...] = ()
     default: bool = False
+    type: str = "table"
+    group_by: str = ""
+    date_field: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,9 @@ def list_view_item(definition: ObjectDef, view: ListView, locale: str | None = N
         "filter": dict(view.filter),
         "sort": [{"field": name, "order": order} for name, order in view.sort],
         "default": view == definition.default_view,
+        "type": view.type,
+        **({"groupBy": view.group_by} if view.group_by else {}),
+        **({"dateField": view.date_field} if view.date_field else {}),
     }
 
 
@@ -165,7 +168,7 @@ def _views(definition: ObjectDef, locale: str | None, visible: Visible) -> dict[
     found = {}
     default = definition.default_view
     for view in (definition.list_views or {default.name: default}).values():
-        if not visible(*filter_fields(view.filter)):
+        if not visible(*filter_fields(view.filter), *filter(None, (view.group_by, view.date_field))):
             continue
         seen = list_view_item(definition, view, locale)
         seen["columns"] = [c for c in seen["columns"] if visible(c)]

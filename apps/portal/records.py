@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from apps.core.actor import Actor
 from apps.core.scope import current_tenant
 from apps.identity import queries as identity
@@ -32,7 +34,7 @@ class Found:
 
 def find(definition: ObjectDef, body: Mapping[str, Any], *, by: Actor, op: Operation = "read") -> Found:
     """Return the records of a query in the protocol's form."""
-    page = query.find(definition.name, body, by=by, op=op)
+    page = query.find(definition.name, body, by=by, op=op, zone=timezone.get_current_timezone())
     return Found(page.records(), page.next_cursor or "", page.total, page.total_kind == "capped")
 
 

@@ -15,7 +15,7 @@ from apps.objects.catalog import catalog
 from apps.permissions.access import access_for
 from apps.portal.models import DefaultView, SavedView
 
-KEPT = ("columns", "sort", "f", "q")
+KEPT = ("columns", "sort", "f", "q", "as", "by")
 MOST_PER_MEMBER = 50
 
 

@@ -95,6 +95,26 @@ def money(value: Any, currency: str) -> str:
     return f"{symbol}{text}" if len(symbol) == 1 else f"{symbol}\u00a0{text}"
 
 
+SCALES = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
+
+
+def short(value: Any) -> str:
+    """Return a number in few characters for axes and sums: 1.2M, 84k; its exact value stands elsewhere."""
+    amount = Decimal(str(value))
+    scale, letter = next(((size, text) for size, text in SCALES if abs(amount) >= size), (1, ""))
+    scaled = (amount / scale).quantize(Decimal("0.1") if abs(amount) < scale * 100 else Decimal(1))
+    whole = scaled.to_integral_value()
+    return number(whole if scaled == whole else scaled) + letter
+
+
+def money_short(value: Any, currency: str) -> str:
+    """Return an amount of money in few characters."""
+    text, symbol = short(value), SYMBOLS.get(currency, currency)
+    if locale().startswith(SYMBOL_BEHIND):
+        return f"{text}\u00a0{symbol}"
+    return f"{symbol}{text}" if len(symbol) == 1 else f"{symbol}\u00a0{text}"
+
+
 def moment(value: str | dt.datetime) -> dt.datetime:
     """Return the wire's instant in the reader's zone."""
     instant = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(value)
@@ -123,6 +143,14 @@ def day(value: str | dt.date) -> SafeString:
 def who(name: str) -> SafeString:
     """Return a member with their mark."""
     return format_html('<span class="ab-who">{}<span><bdi>{}</bdi></span></span>', avatar(name, "s"), name)
+
+
+def mark_of(name: str, role: str) -> SafeString:
+    """Return a member's mark alone; the name is read out and stands in the title."""
+    return format_html(
+        '<span class="ab-mark-of" title="{}: {}">{}<span class="visually-hidden">{}: {}</span></span>',
+        role, name, avatar(name, "s"), role, name,
+    )  # fmt: skip
 
 
 def _lookup(value: Any, f: FieldDef, _d: ObjectDef, names: Names) -> SafeString:

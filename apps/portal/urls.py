@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from apps.portal.views import brand as brand_views
 from apps.portal.views import (
+    boards,
     bulk,
     errors,
     gate,
@@ -18,6 +18,7 @@ from apps.portal.views import (
     trash,
     versions,
 )
+from apps.portal.views import brand as brand_views
 from apps.portal.views.settings import (
     brand,
     data,
@@ -57,6 +58,7 @@ urlpatterns = [
     path("o/<str:name>", lists.list_page, name="list"),
     path("o/<str:name>/new", record.new, name="record-new"),
     path("o/<str:name>/news", lists.news, name="list-news"),
+    path("o/<str:name>/lane", boards.lane, name="lane"),
     path("o/<str:name>/filter", lists.apply_filter, name="filter"),
     path("o/<str:name>/filter/row", lists.filter_row, name="filter-row"),
     path("o/<str:name>/views", lists.save_view, name="views"),
@@ -75,6 +77,7 @@ urlpatterns = [
     path("imports/<uuid:run_id>/failed.csv", imports.failed_rows, name="import-failed"),
     path("o/<str:name>/<str:key>", record.show_record, name="record"),
     path("o/<str:name>/<str:key>/edit", record.edit, name="record-edit"),
+    path("o/<str:name>/<str:key>/move", boards.move, name="record-move"),
     path("o/<str:name>/<str:key>/owner", record.owner, name="record-owner"),
     path("o/<str:name>/<str:key>/delete", record.delete, name="record-delete"),
     path("o/<str:name>/<str:key>/restore", trash.restore, name="record-restore"),

@@ -73,7 +73,8 @@
 
   // ---- a list
   const made = new Set(), changed = new Set();
-  const shown = (id) => document.querySelector(`#list tr[data-href$="/${CSS.escape(id)}"]`);
+  const shown = (id) => document.querySelector(`#list [data-href$="/${CSS.escape(id)}"]`);
+  const known = (id, version) => Number(shown(id)?.dataset.version ?? 0) >= version;
   async function offer() {
     const query = new URLSearchParams(location.search);
     query.delete("after"); query.delete("trail");
@@ -107,6 +108,7 @@
     if (!told.event) return;
     const { id, version } = told.event.data, verb = told.event.type.split(".").pop();
     if (mode === "list") {
+      if (verb === "updated" && version && known(id, version)) return; // moved here, by whoever looks at it
       if (verb === "created" || verb === "restored") made.add(id); else { changed.add(id); if (verb !== "updated") made.delete(id); }
       soon();
     } else if (verb !== "updated" || !version || version > Number(place.dataset.liveVersion)) soon();

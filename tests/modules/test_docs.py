@@ -71,7 +71,7 @@ def test_every_command_of_the_page_runs(fresh_tenant, capsys):
             words.append("--replace")
         call_command(*words)
     said = capsys.readouterr().out
-    assert "Installed crm 1.1.0." in said
+    assert "Installed crm 1.2.0." in said
     assert "CREATE TABLE" in said
     assert "Removed crm." in said
 

@@ -45,7 +45,7 @@ def another(crm, version, change):
 
 def test_install_brings_objects_and_permission_sets(here):
     row = install.install("crm", by=SYSTEM)
-    assert row.version == "1.1.0"
+    assert row.version == "1.2.0"
     names = {d.name for d in catalog()}
     assert {"crm_lead", "crm_account", "crm_contact", "crm_opportunity"} <= names
     assert catalog().object("crm_account").label_for("de") == "Konto"
@@ -100,13 +100,13 @@ def test_upgrade_adds_a_field_and_keeps_records(here, crm):
     def change(manifest, content):
         content["objects"]["crm_lead"]["fields"]["budget"] = {"type": "currency"}
 
-    another(crm, "1.2.0", change)
+    another(crm, "1.3.0", change)
     row = install.upgrade("crm", by=SYSTEM)
-    assert row.version == "1.2.0"
+    assert row.version == "1.3.0"
     assert "budget" in catalog().object("crm_lead").fields
     assert count_rows("obj_crm_lead") == 20
     with pytest.raises(Conflict, match="newer"):
-        install.upgrade("crm", by=SYSTEM, version="1.1.0")
+        install.upgrade("crm", by=SYSTEM, version="1.2.0")
 
 
 def test_upgrade_that_loses_data_needs_the_flag(here, crm):
@@ -120,7 +120,7 @@ def test_upgrade_that_loses_data_needs_the_flag(here, crm):
     with pytest.raises(Conflict) as refused, transaction.atomic():
         install.upgrade("crm", by=SYSTEM)
     assert refused.value.code == "DESTRUCTIVE_CHANGE"
-    assert Installation.objects.get().version == "1.1.0"
+    assert Installation.objects.get().version == "1.2.0"
     install.upgrade("crm", by=SYSTEM, allow_destructive=True)
     assert "website" not in catalog().object("crm_lead").fields
 
@@ -187,7 +187,7 @@ def test_the_job_installs_in_its_own_transaction(fresh_tenant, crm):
             self.told.append(message)
 
     handle = Handle()
-    assert jobs.run_install(handle, "crm") == {"module": "crm", "version": "1.1.0"}
+    assert jobs.run_install(handle, "crm") == {"module": "crm", "version": "1.2.0"}
     assert handle.told == ["Objects", "Permission sets", "Done"]
     with tenant_scope(fresh_tenant):
         assert "crm_lead" in catalog()

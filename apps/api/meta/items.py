@@ -33,12 +33,17 @@ def sortability(obj: ObjectDef, readable: Collection[str]) -> dict[str, Any]:
     }
 
 
+VIEW_KINDS = {"table": "grid", "board": "kanban"}
+
+
 def list_config(
     obj: ObjectDef, view: ListView, readable: Collection[str], locale: str | None
 ) -> dict[str, Any]:
     """Return a list view: columns with labels, order, filter."""
     return {
-        "type": "grid",
+        "type": VIEW_KINDS.get(view.type, view.type),
+        **({"groupBy": view.group_by} if view.group_by in readable else {}),
+        **({"dateField": view.date_field} if view.date_field in readable else {}),
         "label": obj.view_label(view.name, locale),
         "columns": [
             {"field": name, "label": obj.field_label(name, locale), "sortable": _sorts(obj.all_fields[name])}

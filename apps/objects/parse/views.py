@@ -6,13 +6,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from apps.objects.definitions import SYSTEM_FIELDS, FieldDef, ListView
+from apps.objects.definitions import SYSTEM_FIELDS, VIEW_TYPES, FieldDef, ListView
 from apps.objects.kinds import FieldProblem, kind_of
 from apps.objects.parse.field_keys import humanize
-from apps.objects.parse.shape import BAD, Key, Reading, anything, boolean, items, name, read_shape, text
+from apps.objects.parse.shape import (
+    BAD,
+    Key,
+    Reading,
+    anything,
+    boolean,
+    choice,
+    items,
+    name,
+    read_shape,
+    text,
+)
 from apps.objects.parse.tree import Spot
 
 TESTS = "tests/objects/test_definitions.py::"
+LAYOUTS = "tests/portal/test_layouts.py::"
 TOKEN = re.compile(r"\{[a-z0-9_]+\}")
 LISTS = frozenset({"$in", "$nin"})
 
@@ -75,6 +87,27 @@ VIEW_KEYS: Mapping[str, Key] = {
         "apps.objects.definitions:ObjectDef.default_view",
         TESTS + "test_default_view",
     ),
+    "type": Key(
+        "type",
+        choice(*VIEW_TYPES),
+        "How the list is laid out: table, board, calendar or gallery.",
+        "apps.portal.listing.address:of_declared",
+        LAYOUTS + "test_views_declare_their_layout",
+    ),
+    "groupBy": Key(
+        "group_by",
+        name(),
+        "The lanes of a board: a field with options, or one that holds a member.",
+        "apps.objects.parse.views:_judge_layout",
+        LAYOUTS + "test_views_declare_their_layout",
+    ),
+    "dateField": Key(
+        "date_field",
+        name(),
+        "The days of a calendar: a date or a date with time.",
+        "apps.objects.parse.views:_judge_layout",
+        LAYOUTS + "test_views_declare_their_layout",
+    ),
 }
 
 
@@ -110,12 +143,41 @@ def _read_view(
     for column, _order in found.get("sort", ()):
         if column not in known or not known[column].sortable:
             reading.fail(spot.value["sort"], "unknown_field", f"{column!r} cannot order a list.")
+    _judge_layout(reading, spot, found, known)
     filter_spot = found.pop("filter", None)
     if filter_spot is not None:
         judge_filter(reading, filter_spot, known)
         found["filter"] = filter_spot.plain()
     found.setdefault("label", humanize(view_name))
     return ListView(name=view_name, columns=found.pop("columns", ()), **found)
+
+
+def groups_a_board(field: FieldDef) -> bool:
+    """Say whether the values of a field can be the lanes of a board: one option, or one member."""
+    kind = kind_of(field)
+    return not kind.is_array and not field.multiple and (bool(field.options) or kind.cell == "user")
+
+
+def dates_a_calendar(field: FieldDef) -> bool:
+    """Say whether a field puts a record on a day."""
+    return kind_of(field).cell in ("date", "datetime")
+
+
+def _judge_layout(
+    reading: Reading, spot: Spot, found: Mapping[str, Any], known: Mapping[str, FieldDef]
+) -> None:
+    """Note a board without lanes, a calendar without days, and a field that cannot be either."""
+    wants = {"board": ("groupBy", "group_by"), "calendar": ("dateField", "date_field")}
+    fits = {"group_by": groups_a_board, "date_field": dates_a_calendar}
+    layout = found.get("type", "table")
+    for layout_name, (key, attribute) in wants.items():
+        named = found.get(attribute)
+        if layout == layout_name and not named:
+            reading.fail(spot, "required", f"A {layout} needs {key}.", f"Add {key}: <field>.")
+        elif named and layout != layout_name:
+            reading.fail(spot.value[key], "conflict", f"{key} belongs to a {layout_name}.", "Remove it.")
+        elif named and (named not in known or not fits[attribute](known[named])):
+            reading.fail(spot.value[key], "unknown_field", f"{named!r} cannot be the {key} of a {layout}.")
 
 
 def judge_filter(reading: Reading, spot: Spot, known: Mapping[str, FieldDef]) -> None:

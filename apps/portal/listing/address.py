@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from apps.objects.definitions import ListView, ObjectDef
 from apps.objects.kinds.kind import kind_of
-from apps.portal.listing import filters
+from apps.portal.listing import filters, layouts
 from apps.portal.preferences import PAGE_SIZES
 
 NEVER_COLUMNS = frozenset({"id", "deleted_at", "version"})
@@ -22,6 +22,7 @@ class ListAddress:
     """One way to look at a list.
 
     `sort` holds (field, descending); `columns` are in their order; `trail` the cursors of the pages before.
+    `by` is the field of a board's lanes or of a calendar's days, `month` the month it shows (2026-11).
     """
 
     columns: tuple[str, ...]
@@ -32,14 +33,19 @@ class ListAddress:
     cursor: str = ""
     view: str = ""
     trail: tuple[str, ...] = ()
+    layout: str = "table"
+    by: str = ""
+    month: str = ""
 
     def params(self) -> dict[str, list[str]]:
-        """Return the part that a saved view keeps: columns, order, filters and search."""
+        """Return the part that a saved view keeps: columns, order, filters, search and layout."""
         kept = {
             "columns": [",".join(self.columns)],
             "sort": [",".join(f"-{name}" if down else name for name, down in self.sort)],
             "f": [condition.encoded() for condition in self.conditions],
             "q": [self.search] if self.search else [],
+            "as": [self.layout] if self.layout != "table" else [],
+            "by": [self.by] if self.by and self.layout != "table" else [],
         }
         return {name: values for name, values in kept.items() if values and values != [""]}
 
@@ -57,8 +63,10 @@ class ListAddress:
         """Return `?…` of this list with changes, on its first page."""
         other = replace(self, **{"cursor": "", "trail": ()} | changes)
         params = {"f": [""]} | other.params() | {"size": [str(other.size)]}
+        if other.layout == "calendar" and other.month:
+            params |= {"month": [other.month]}
         if other.view:
-            params = {"q": [""]} | params | {"view": [other.view]}
+            params = {"q": [""], "as": ["table"]} | params | {"view": [other.view]}
         if other.cursor:
             params |= {"after": [other.cursor], "trail": list(other.trail[-TRAIL:])}
         return "?" + urlencode(params, doseq=True)
@@ -94,7 +102,7 @@ def read(
     clear = readable if clear is None else clear
     given = {
         name: get.getlist(name) if name in get else kept.get(name, [])
-        for name in ("columns", "sort", "f", "q")
+        for name in ("columns", "sort", "f", "q", "as", "by")
     }
     possible = choices(definition, readable)
     default = definition.default_view
@@ -106,16 +114,26 @@ def read(
         (name, order == "desc") for name, order in default.sort if _sortable(definition, name, clear)
     )
     asked = get.get("size", "")
+    if base is None and "as" not in get and "f" not in get:
+        given |= {"as": [default.type], "by": [default.group_by or default.date_field]}
+    layout, by = layouts.chosen(_first(given["as"]), _first(given["by"]), definition, clear)
     return ListAddress(
         columns=columns,
         sort=sort or (("updated_at", True),),
         conditions=tuple(filters.decode(given["f"], definition, clear) if filtered else declared),
-        search=(given["q"][0] if given["q"] else "").strip()[:SEARCH_LIMIT],
+        search=_first(given["q"]).strip()[:SEARCH_LIMIT],
         size=int(asked) if asked.isdigit() and int(asked) in PAGE_SIZES else size,
         cursor=get.get("after", ""),
         view=get.get("view", ""),
         trail=tuple(get.getlist("trail"))[-TRAIL:],
+        layout=layout,
+        by=by,
+        month=get.get("month", ""),
     )
+
+
+def _first(values: list[str]) -> str:
+    return values[0] if values else ""
 
 
 def _words(values: list[str]) -> list[str]:
@@ -153,4 +171,11 @@ def of_declared(definition: ObjectDef, view: ListView, like: ListAddress) -> Lis
     if conditions is None:
         return None
     sort = tuple((name, order == "desc") for name, order in view.sort) or like.sort
-    return ListAddress(columns=view.columns, sort=sort, conditions=tuple(conditions), size=like.size)
+    return ListAddress(
+        columns=view.columns,
+        sort=sort,
+        conditions=tuple(conditions),
+        size=like.size,
+        layout=view.type,
+        by=view.group_by or view.date_field,
+    )

@@ -1,7 +1,7 @@
 """Everything the list's template shows, put together from one address and one query."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -158,3 +158,10 @@ def about(total: int | None, capped: bool) -> str:
     if capped:
         return _("more than %(count)s records") % {"count": show.number(COUNT_CAP)}
     return ngettext("%(count)s record", "%(count)s records", total) % {"count": show.number(total)}
+
+
+def with_condition(address: ListAddress, name: str, operator: str, value: str) -> ListAddress:
+    """Return the list narrowed by one more condition, which holds beside every group of the filter."""
+    groups = sorted({c.group for c in address.conditions}) or [0]
+    more = tuple(filters.Condition(group, name, operator, value) for group in groups)
+    return replace(address, conditions=(*address.conditions, *more))

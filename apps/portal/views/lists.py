@@ -11,13 +11,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from apps.core.actor import Actor
 from apps.core.errors import Problem
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import Access
 from apps.portal import export, imports, live, preferences, records, saved_views, show
 from apps.portal.listing import address as addresses
-from apps.portal.listing import builder, filters
+from apps.portal.listing import builder, filters, layouts
 from apps.portal.listing import page as listing
+from apps.portal.listing.arrange import arrange, arranged_by, layout_choices
 from apps.portal.models import Preference
 from apps.portal.navigation import icon_of
 from apps.portal.saved_views import ViewChoice
@@ -31,7 +33,7 @@ def read_address(
 ) -> tuple[addresses.ListAddress, ViewChoice | None]:
     """Return the list that the address asks for and the saved view it starts from."""
     wish = request.GET.get("view", "")
-    plain = not request.GET.keys() & {"view", "f", "q", "sort", "columns", "after"}
+    plain = not request.GET.keys() & {"view", "f", "q", "sort", "columns", "after", "as"}
     view = next((v for v in views if v.id == wish or (plain and v.default)), None)
     size = preferences.of(identity_of(request).user_id).page_size
     found = addresses.read(
@@ -55,43 +57,51 @@ def list_page(request: HttpRequest, name: str) -> HttpResponse:
     views = saved_views.visible(name, identity_of(request).user_id)
     address, view = read_address(request, definition, access, views)
     try:
-        found = listing.fetch(address, definition, by=by)
+        arranged = arrange(address, definition, access, by=by)
     except Problem as problem:
         if address.cursor and problem.status == 400:  # a place in somebody else's list, or in an older order
             return HttpResponseRedirect(request.path + address.query())
         raise
-    locale = show.locale()
-    named = (*address.columns, *(c.field for c in address.conditions))
+    context = _around(definition, access, address, views, view, by)
+    return render(request, "portal/list.html", context | arranged | {"live_after": since})
+
+
+def _around(
+    definition: ObjectDef,
+    access: Access,
+    address: addresses.ListAddress,
+    views: list[ViewChoice],
+    view: ViewChoice | None,
+    by: Actor,
+) -> dict[str, Any]:
+    """Return what stands around the records whatever the layout: heading, tabs, tools, filters."""
+    locale, readable, clear = show.locale(), access.readable(definition), access.clear(definition)
     wanted = [{c.field: c.value} for c in address.conditions if c.operator in ("is", "not", "in")]
-    names = records.names_for(definition, [*found.rows, *wanted], named, by=by)
-    context = {
+    names = records.names_for(definition, wanted, [c.field for c in address.conditions], by=by)
+    return {
         "object": definition,
         "singular": definition.label_for(locale),
         "plural": definition.label_for(locale, plural=True),
         "description": definition.description_for(locale),
         "icon_name": icon_of(definition),
-        "nav_current": name,
+        "nav_current": definition.name,
         "address": address,
         "views": _tabs(definition, views, view, address),
+        "layouts": layout_choices(address, definition, clear),
+        "arranged_by": arranged_by(address, definition, clear),
         "current_view": view if view and view.mine else None,
         "may": _may(access, definition),
-        "columns": listing.columns(address, definition, access.clear(definition)),
-        "rows": listing.rows(found.rows, address, definition, names),
         "chips": listing.chips(address, definition, names),
         "filtered": bool(address.conditions or address.search),
         "clear_href": address.query(conditions=(), search=""),
-        "about": listing.about(found.total, found.capped),
-        "next_href": address.next_query(found.next_cursor) if found.next_cursor else "",
-        "previous_href": address.previous_query(),
-        "column_choices": listing.column_choices(address, definition, access.readable(definition)),
+        "column_choices": listing.column_choices(address, definition, readable),
         "filter_groups": _builder(definition, access).groups(address.conditions),
         "kept": _kept(address, without="q"),
         "kept_but_columns": _kept(address, without="columns"),
+        "kept_but_by": _kept(address, without="by"),
         "page_sizes": preferences.PAGE_SIZES,
         "densities": Preference.Density.choices,
-        "live_after": since,
     }
-    return render(request, "portal/list.html", context)
 
 
 @require_GET
@@ -146,6 +156,7 @@ def _tabs(
                     "label": definition.view_label(name, locale),
                     "href": href,
                     "current": current is None and same,
+                    "icon": layouts.ICONS[declared.type] if declared.type != "table" else "",
                 }
             )
     saved = [
@@ -153,12 +164,18 @@ def _tabs(
             "label": v.name,
             "href": f"{path}?view={v.id}",
             "current": current is v,
+            "icon": _layout_icon(v),
             "shared": v.shared,
             "default": v.default,
         }
         for v in views
     ]
     return tabs + saved
+
+
+def _layout_icon(view: ViewChoice) -> str:
+    layout = (view.query.get("as") or ["table"])[0]
+    return layouts.ICONS.get(layout, "") if layout != "table" else ""
 
 
 def _kept(address: addresses.ListAddress, *, without: str) -> list[tuple[str, str]]:
