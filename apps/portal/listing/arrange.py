@@ -87,9 +87,7 @@ def layout_choices(
     return made
 
 
-def arranged_by(
-    address: ListAddress, definition: ObjectDef, clear: frozenset[str]
-) -> list[dict[str, Any]]:
+def arranged_by(address: ListAddress, definition: ObjectDef, clear: frozenset[str]) -> list[dict[str, Any]]:
     """Return the fields that the board's lanes or the calendar's days may come from; none where there is no choice."""
     found = layouts.fields(address.layout, definition, clear)
     return [

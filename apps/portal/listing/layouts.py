@@ -43,10 +43,7 @@ def fields(layout: str, definition: ObjectDef, clear: frozenset[str]) -> list[Fi
     found = [
         f
         for f in definition.all_fields.values()
-        if f.name in readable
-        and not f.hidden
-        and fits(f)
-        and (f.name != "owner_id" or definition.owner_field)
+        if f.name in clear and not f.hidden and fits(f) and (f.name != "owner_id" or definition.owner_field)
     ]
     return sorted(found, key=lambda f: (f.name in LAST_CHOICES, f.system, not f.required, not _coloured(f)))
 

@@ -72,10 +72,10 @@ def move(request: HttpRequest, name: str, key: str) -> HttpResponse:
 
 def _placing(request: HttpRequest, definition: ObjectDef, access: Access) -> FieldDef:
     """Return the field that the move writes: one by which a board or a calendar can be arranged."""
-    name, readable = request.POST.get("field", ""), access.clear(definition)
+    name, clear = request.POST.get("field", ""), access.clear(definition)
     possible = [
-        *layouts.fields("board", definition, readable),
-        *layouts.fields("calendar", definition, readable),
+        *layouts.fields("board", definition, clear),
+        *layouts.fields("calendar", definition, clear),
     ]
     found = next((field for field in possible if field.name == name), None)
     if found is None:
