@@ -64,5 +64,7 @@ def said() -> list[str]:
     end = "Its tests fail." if every else "Its tests were left out."
     lines = [f"{program.cure()} {end}" for program in PROGRAMS if program.path() is None]
     if not every and not os.environ.get(CHAOS):
-        lines.append("Kills and waits of minutes, and pages in every look, are left to .ci/run and make chaos.")
+        lines.append(
+            "Kills and waits of minutes, and pages in every look, are left to .ci/run and make chaos."
+        )
     return lines

@@ -18,7 +18,7 @@ HEADERS = ("if-match", "if-none-match", "authorization")
 OBJECT_KEYS = ("name", "label", "pluralLabel", "nameField", "searchableFields", "sharingModel", "fields")
 FIELD_KEYS = (
     "type", "label", "required", "unique", "maxLength", "min", "max", "options", "reference", "deleteBehavior",
-    "autonumberFormat", "defaultValue", "searchable",
+    "autonumberFormat", "defaultValue", "searchable", "summaryOperations", "expression", "returnType",
 )  # fmt: skip
 
 
