@@ -14,6 +14,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from apps.objects.validations import Validation
+
 NAME_PATTERN = re.compile(r"[a-z](?:_?[a-z0-9])*")
 OBJECT_NAME_LIMIT = 48
 FIELD_NAME_LIMIT = 48
@@ -46,6 +48,7 @@ class Option:
     label: str
     color: str | None = None
     default: bool = False
+    visible_when: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class FieldDef:
     unique: bool = False
     multiple: bool = False
     default_value: Any = None
+    default_expression: str | None = None
     options: tuple[Option, ...] = ()
     reference: str | None = None
     delete_behavior: str = "set_null"
@@ -95,6 +99,9 @@ class FieldDef:
     personal: bool = False
     masking: str | None = None
     group: str | None = None
+    visible_when: str | None = None
+    readonly_when: str | None = None
+    required_when: str | None = None
     renamed_from: str | None = None
     visible_to: frozenset[str] | None = None
     editable_by: frozenset[str] | None = None
@@ -195,6 +202,7 @@ class ObjectDef:
     ownership: str = "user"
     sharing_model: str = "private"
     list_views: Mapping[str, ListView] = field(default_factory=empty_mapping)
+    validations: tuple[Validation, ...] = ()
     permission_sets: Mapping[str, Mapping[str, Any]] = field(default_factory=empty_mapping)
     translations: Mapping[str, Mapping[str, Any]] = field(default_factory=empty_mapping)
     personal: bool = False

@@ -6,9 +6,18 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from apps.core import canonical
+from apps.objects.conditions import fields_of, reads
 from apps.objects.definitions import Enable, FieldDef, ListView, ObjectDef, Summary
 from apps.objects.kinds import kind_of
+from apps.objects.validations import Validation
 
+CONDITIONS = (
+    ("visibleWhen", "visible_when"),
+    ("readonlyWhen", "readonly_when"),
+    ("requiredWhen", "required_when"),
+    ("defaultValue", "default_expression"),
+)
+EXPRESSIONS = frozenset(key for key, _ in CONDITIONS)
 OPTIONAL = (
     ("maxLength", "max_length"),
     ("minLength", "min_length"),
@@ -59,6 +68,7 @@ def field_item(definition: ObjectDef, field: FieldDef, locale: str | None = None
                 "label": definition.option_label(field.name, o.value, locale),
                 **({"color": o.color} if o.color else {}),
                 "default": o.default,
+                **({"visibleWhen": cel(o.visible_when)} if o.visible_when else {}),
             }
             for o in field.options
         ]
@@ -70,6 +80,45 @@ def field_item(definition: ObjectDef, field: FieldDef, locale: str | None = None
         value = getattr(field, attribute)
         if value is not None:
             item[key] = number(value) if key in ("min", "max") else value
+    for key, attribute in CONDITIONS:
+        source = getattr(field, attribute)
+        if source is not None:
+            item[key] = cel(source)
+    return item
+
+
+def cel(source: str) -> dict[str, str]:
+    """Return the protocol's envelope of an expression."""
+    return {"dialect": "cel", "source": source}
+
+
+def validation_item(rule: Validation) -> dict[str, Any]:
+    """Return one validation rule."""
+    item: dict[str, Any] = {
+        "name": rule.name,
+        "label": rule.label or rule.name,
+        "type": rule.type,
+        "message": rule.message,
+        "active": rule.active,
+        "events": sorted(rule.events),
+        "priority": rule.priority,
+        "severity": rule.severity,
+    }
+    for key in ("condition", "when"):
+        if (source := getattr(rule, key)) is not None:
+            item[key] = cel(source)
+    for key in ("field", "regex", "format", "schema"):
+        if (value := getattr(rule, key)) is not None:
+            item[key] = value
+    if rule.fields:
+        item["fields"] = list(rule.fields)
+    if rule.type == "state_machine":
+        item["transitions"] = {state: list(after) for state, after in rule.transitions.items()}
+        if rule.initial_states is not None:
+            item["initialStates"] = list(rule.initial_states)
+    for key in ("then", "otherwise"):
+        if (inner := getattr(rule, key)) is not None:
+            item[key] = validation_item(inner)
     return item
 
 
@@ -138,12 +187,13 @@ def object_item(
         "highlightFields": [n for n in definition.highlight_fields if visible(n)],
         "searchableFields": [n for n in definition.searchable_fields if visible(n)],
         "fieldGroups": [{"key": g.key, "label": definition.group_label(g.key, locale)} for g in groups],
-        "fields": {f.name: field_item(definition, f, locale) for f in fields},
+        "fields": {f.name: _seen(field_item(definition, f, locale), visible) for f in fields},
         "indexes": [{"fields": list(i.fields), "unique": i.unique} for i in indexes],
         "enable": _enabled(definition.enable),
         "ownership": definition.ownership,
         "personal": definition.personal,
         "sharingModel": definition.sharing_model,
+        "validations": [validation_item(rule) for rule in _rules(definition, readable)],
         "listViews": _views(definition, locale, visible),
         "_packageId": definition.module,
         "_provenance": "package" if definition.managed else "organization",
@@ -151,6 +201,32 @@ def object_item(
         "_version": definition.version,
         "_checksum": definition.checksum,
     }
+
+
+def _seen(item: dict[str, Any], visible: Visible) -> dict[str, Any]:
+    """Return the field without the conditions that name a field its reader does not see."""
+
+    def kept(key: str, value: Any) -> bool:
+        return (
+            key not in EXPRESSIONS
+            or not isinstance(value, dict)
+            or "source" not in value
+            or visible(*fields_of(value["source"]))
+        )
+
+    item = {key: value for key, value in item.items() if kept(key, value)}
+    for option in item.get("options", ()):
+        if "visibleWhen" in option and not kept("visibleWhen", option["visibleWhen"]):
+            del option["visibleWhen"]
+    return item
+
+
+def _rules(definition: ObjectDef, readable: Collection[str] | None) -> list[Validation]:
+    """Return the rules about visible fields only: an expression names what it reads."""
+    if readable is None:
+        return list(definition.validations)
+    seen = {"id", *readable}
+    return [rule for rule in definition.validations if reads(rule) <= seen]
 
 
 def _enabled(enable: Enable) -> dict[str, Any]:

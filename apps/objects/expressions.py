@@ -67,7 +67,12 @@ def record_type(fields: Mapping[str, FieldDef], label: str = "record") -> Type:
 
 def environment(obj: ObjectDef, *, bare: bool = False) -> Env:
     """Return what an expression over records of `obj` may name."""
-    record = record_type(obj.all_fields, obj.name)
+    return environment_of(obj.all_fields, obj.name, bare=bare)
+
+
+def environment_of(fields: Mapping[str, FieldDef], label: str, *, bare: bool = False) -> Env:
+    """Return what an expression over records with these fields may name."""
+    record = record_type(fields, label)
     known = {
         "record": record,
         "previous": record,

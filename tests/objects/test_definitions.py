@@ -79,9 +79,9 @@ fields:
 
 
 def test_a_key_that_nothing_enforces_is_refused():
-    found = codes("name: x\nvalidations: []\nfields:\n  a: {type: text, lookupFilters: x, nonsense: 1}\n")
+    found = codes("name: x\nlifecycle: {}\nfields:\n  a: {type: text, lookupFilters: x, nonsense: 1}\n")
     assert found == {
-        ("validations", "unsupported"),
+        ("lifecycle", "unsupported"),
         ("fields.a.lookupFilters", "unsupported"),
         ("fields.a.nonsense", "unknown_key"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from apps.core.declared import declare
-from apps.objects.parse import field_keys, grants, object_keys, summaries, translations, views
+from apps.objects.parse import field_keys, grants, object_keys, summaries, translations, validations, views
 from apps.objects.parse.shape import Key
 
 SHAPES: Mapping[str, Mapping[str, Key]] = {
@@ -19,6 +19,7 @@ SHAPES: Mapping[str, Mapping[str, Key]] = {
     "object.fields.summaryOperations": summaries.SUMMARY_KEYS,
     "object.listViews": views.VIEW_KEYS,
     "object.permission_sets": grants.SET_KEYS,
+    "object.validations": validations.RULE_KEYS,
     "object.translations": translations.WORD_KEYS,
     "object.translations.fields": translations.FIELD_WORD_KEYS,
 }

@@ -15,6 +15,7 @@ from apps.objects.parse.shape import (
     boolean,
     choice,
     decimal,
+    expression,
     integer,
     items,
     name,
@@ -27,15 +28,13 @@ from apps.objects.parse.tree import Spot
 TESTS = "tests/objects/test_definitions.py::"
 SCHEMA_TESTS = "tests/objects/test_schema.py::"
 KIND_TESTS = "tests/objects/test_kinds.py::"
+RULE_TESTS = "tests/objects/test_rules.py::"
 LATER = frozenset(
     [
         "expression",
         "returnType",
         "currencyConfig",
         "dimensions",
-        "visibleWhen",
-        "readonlyWhen",
-        "requiredWhen",
         "internal",
         "dependsOn",
         "lookupFilters",
@@ -59,6 +58,9 @@ GENERAL = frozenset(
         "personal",
         "maskingRule",
         "group",
+        "visibleWhen",
+        "readonlyWhen",
+        "requiredWhen",
         "renamedFrom",
         "permissions",
     ]
@@ -83,7 +85,7 @@ def _uniqueness(reading: Reading, spot: Spot) -> Any:
 def _option(reading: Reading, spot: Spot) -> Any:
     if isinstance(spot.value, str):
         spot = Spot({"value": spot}, spot.line, spot.path)
-    found = read_shape(reading, spot, OPTION_KEYS, later=frozenset({"visibleWhen"}))
+    found = read_shape(reading, spot, OPTION_KEYS)
     if "value" not in found:
         return reading.fail(spot, "required", "An option needs a value.", "Write {value: hot, label: Hot}.")
     return Option(**({"label": humanize(found["value"])} | found))
@@ -131,6 +133,13 @@ OPTION_KEYS: Mapping[str, Key] = {
         "Chosen when a new record names none.",
         _at("parse.fields:default_option"),
         TESTS + "test_default_option",
+    ),
+    "visibleWhen": Key(
+        "visible_when",
+        expression,
+        "Condition (CEL) under which the option may be chosen.",
+        "apps.objects.records.rules:judge_change",
+        RULE_TESTS + "test_an_option_is_taken_only_while_its_condition_holds",
     ),
 }
 _set_names = items(name(OBJECT_NAME_LIMIT))
@@ -193,7 +202,7 @@ FIELD_KEYS: Mapping[str, Key] = {
     "defaultValue": Key(
         "default_value",
         anything,
-        "Value of a new record that names none; or {today}, {now}, {current_user_id}.",
+        "Value of a new record that names none; {today}, {now}, {current_user_id}; or {dialect: cel, source: …}.",
         _at("kinds.kind:Kind.default"),
         KIND_TESTS + "test_defaults",
     ),
@@ -336,6 +345,27 @@ FIELD_KEYS: Mapping[str, Key] = {
         "The section of the form.",
         _at("definitions:ObjectDef.sections"),
         TESTS + "test_sections",
+    ),
+    "visibleWhen": Key(
+        "visible_when",
+        expression,
+        "Condition (CEL) under which the form shows the field.",
+        "apps.objects.describe:field_item",
+        RULE_TESTS + "test_described",
+    ),
+    "readonlyWhen": Key(
+        "readonly_when",
+        expression,
+        "Condition (CEL) under which nobody writes the field; what is sent is dropped and named.",
+        "apps.objects.records.rules:judge_change",
+        RULE_TESTS + "test_a_field_is_dropped_while_it_is_read_only",
+    ),
+    "requiredWhen": Key(
+        "required_when",
+        expression,
+        "Condition (CEL) under which the field needs a value.",
+        "apps.objects.records.rules:judge_change",
+        RULE_TESTS + "test_a_field_is_required_when_its_condition_begins_to_hold",
     ),
     "renamedFrom": Key(
         "renamed_from",

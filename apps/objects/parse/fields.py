@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from apps.core.cel.compiling import source_of
 from apps.objects.definitions import FieldDef
 from apps.objects.kinds import FieldProblem, kind_of, public_kinds
 from apps.objects.parse.field_keys import FIELD_KEYS, LATER, humanize
@@ -45,7 +46,13 @@ def _values(found: dict[str, Any], field_name: str) -> dict[str, Any]:
     values.setdefault("label", humanize(field_name))
     values |= values.pop("permissions", {})
     if isinstance(values.get("default_value"), Spot):
-        values["default_value"] = values["default_value"].plain()
+        plain = values["default_value"].plain()
+        source = source_of(plain) if isinstance(plain, dict) and "dialect" in plain else None
+        values |= (
+            {"default_value": plain}
+            if source is None
+            else {"default_value": None, "default_expression": source}
+        )
     return values
 
 

@@ -24,7 +24,6 @@ SCHEMA_TESTS = "tests/objects/test_schema.py::"
 LATER = frozenset(
     [
         "stageField",
-        "validations",
         "actions",
         "activityMilestones",
         "externalSharingModel",
@@ -233,6 +232,13 @@ OBJECT_KEYS: Mapping[str, Key] = {
     ),
     "listViews": Key(
         "list_views", anything, "Named lists.", _at("describe:object_item"), TESTS + "test_list_views"
+    ),
+    "validations": Key(
+        "validations",
+        anything,
+        "Rules that every write of a record must satisfy.",
+        "apps.objects.records.rules:judge_change",
+        "tests/objects/test_rules.py::test_a_script_that_is_true_refuses_the_write",
     ),
     "permission_sets": Key(
         "permission_sets",

@@ -9,6 +9,7 @@ from typing import Any
 
 from apps.objects.definitions import SYSTEM_FIELDS, FieldDef, ObjectDef, prefix_of
 from apps.objects.kinds import kind_of
+from apps.objects.parse.conditions import judge_expressions
 from apps.objects.parse.field_keys import humanize
 from apps.objects.parse.fields import read_field
 from apps.objects.parse.grants import read_sets
@@ -16,6 +17,7 @@ from apps.objects.parse.object_keys import LATER, OBJECT_KEYS
 from apps.objects.parse.shape import Reading, read_shape
 from apps.objects.parse.translations import judge_translations
 from apps.objects.parse.tree import Spot, below
+from apps.objects.parse.validations import read_validations
 from apps.objects.parse.views import read_views
 
 MOST_FIELDS = 300
@@ -33,14 +35,16 @@ def read_object(reading: Reading, spot: Spot, *, module: str | None = None) -> O
     _judge_object_name(reading, spot, object_name, module)
     fields = _fields(reading, spot)
     known = {**SYSTEM_FIELDS, **fields}
-    views_spot, sets_spot, words_spot = (
-        found.pop(k, None) for k in ("list_views", "permission_sets", "translations")
+    views_spot, sets_spot, words_spot, rules_spot = (
+        found.pop(k, None) for k in ("list_views", "permission_sets", "translations", "validations")
     )
     found.pop("fields", None)
     views = read_views(reading, views_spot, fields) if views_spot else {}
     sets = read_sets(reading, sets_spot, object_name, fields.values()) if sets_spot else {}
     if words_spot:
         judge_translations(reading, words_spot, fields, found.get("field_groups", ()), views)
+    rules = read_validations(reading, rules_spot, fields) if rules_spot else ()
+    judge_expressions(reading, spot, object_name, fields, rules)
     _judge_mentions(reading, spot, found, known)
     found["name_field"] = name_field(reading, spot, found.get("name_field"), fields)
     found["searchable_fields"] = searchable_fields(reading, spot, found, fields)
@@ -58,6 +62,7 @@ def read_object(reading: Reading, spot: Spot, *, module: str | None = None) -> O
         **found,
         fields=MappingProxyType(fields),
         list_views=MappingProxyType(views),
+        validations=rules,
         permission_sets=MappingProxyType(sets),
         translations=MappingProxyType(words_spot.plain() if words_spot else {}),
         module=module,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from apps.core.cel.compiling import source_of
 from apps.objects.definitions import NAME_PATTERN
 from apps.objects.parse.errors import DefinitionError
 from apps.objects.parse.tree import Spot
@@ -176,6 +177,16 @@ def items(read_item: Read, *, most: int = 200) -> Read:
         return BAD if any(v is BAD for v in values) else tuple(values)
 
     return read
+
+
+def expression(reading: Reading, spot: Spot) -> Any:
+    """Read the text of a CEL expression: bare, or in the protocol's envelope `{dialect: cel, source}`."""
+    source = source_of(spot.plain())
+    if source is None:
+        return reading.fail(
+            spot, "invalid_type", "Expected a CEL expression.", "Write: record.status == 'won'."
+        )
+    return source
 
 
 def anything(_reading: Reading, spot: Spot) -> Any:

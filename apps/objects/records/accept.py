@@ -86,7 +86,7 @@ def _judge(call: Call, found: FieldDef, raw: Any, made: Accepted, faults: list[F
 
 def _default(call: Call, found: FieldDef, made: Accepted, faults: list[FieldError]) -> None:
     kind = kind_of(found)
-    if kind.generated:
+    if kind.generated or found.default_expression is not None:  # computed once the rest is known
         return
     try:
         value = kind.default(found, context=call.context)

@@ -15,7 +15,7 @@ from apps.objects.kinds.moments import as_instant
 from apps.objects.kinds.problem import FieldProblem
 from apps.objects.query import parse
 from apps.objects.query.refusals import invalid_query, no_record
-from apps.objects.records import history, statements
+from apps.objects.records import history, rules, statements
 from apps.objects.records.accept import accept
 from apps.objects.records.call import Call, in_one_go, opened, wire
 from apps.objects.records.written import Written
@@ -50,6 +50,7 @@ def create(
 def made(call: Call, data: Mapping[str, Any], source_id: str | None = None) -> Written:
     """Make a record within an open call."""
     accepted = accept(call, data, creating=True)
+    rules.defaults(call, accepted, data)
     record_id, values = uuid7(), accepted.values
     if call.obj.owner_field is None:
         values["owner_id"] = None
@@ -57,13 +58,14 @@ def made(call: Call, data: Mapping[str, Any], source_id: str | None = None) -> W
         values["owner_id"] = call.user_id
     elif values["owner_id"] != call.user_id and not call.access.can("transfer", call.obj):
         call.deny("transfer", f"A record of {call.obj.name} cannot be made for somebody else.")
+    stamps = {"id": record_id, "created_at": call.now, "updated_at": call.now}
+    stamps |= {"created_by": call.user_id, "updated_by": call.user_id}
+    told = rules.judge_new(call, accepted, data, stamps)
     kept = {key: value for key, value in values.items() if value is not None}
     details = {"cloned_from": source_id} if source_id else None
     book = history.write(call, "created", record_id, after=kept, version=1, details=details)
-    stamps = {"id": record_id, "created_at": call.now, "updated_at": call.now}
-    stamps |= {"created_by": call.user_id, "updated_by": call.user_id}
     text = statements.insert(call, values | stamps, book)
-    return Written(call.obj.name, str(record_id), text, accepted.dropped, sorted(kept), source_id)
+    return Written(call.obj.name, str(record_id), text, accepted.dropped, sorted(kept), source_id, told)
 
 
 def update(
@@ -106,6 +108,7 @@ def changed(
     match_version(call, row, if_match)
     accepted = accept(call, changes, creating=False)
     new = {key: value for key, value in accepted.values.items() if value != row[key]}
+    told = rules.judge_change(call, row, new, accepted)
     if not new:
         return Written(call.obj.name, str(identity), statements.current(call, identity), accepted.dropped)
     _judge_state(call, row, new)
@@ -115,7 +118,7 @@ def changed(
         call, "updated", identity, before=before, after=new, version=version, details=details
     )
     text = statements.update(call, identity, new, book, row["version"])
-    return Written(call.obj.name, str(identity), text, accepted.dropped, sorted(new))
+    return Written(call.obj.name, str(identity), text, accepted.dropped, sorted(new), told=told)
 
 
 def found(call: Call, identity: UUID, op: Any, *, deleted: bool | None = False) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from apps.objects.query import parse
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`text` is the record's JSON; `dropped` names fields that nobody may write; `changed` those that did."""
+    """`text` is the record's JSON; `dropped` names fields that nobody may write; `changed` those that did.
+
+    `told` holds the broken rules that only warn: `{name, severity, field, code, message, …}`.
+    """
 
     object: str
     id: str
@@ -19,6 +22,7 @@ class Written:
     dropped: Sequence[str] = ()
     changed: Sequence[str] = ()
     source_id: str | None = None
+    told: Sequence[dict[str, Any]] = ()
 
     def record(self) -> dict[str, Any]:
         """Return the record as a dict, exact numbers as Decimal."""
@@ -37,10 +41,12 @@ class Written:
         return f"{','.join(self.dropped)};reason=readonly" if self.dropped else None
 
     def body(self) -> bytes:
-        """Return the answer of the protocol: `{object, id, sourceId?, record, droppedFields?}`."""
+        """Return the answer of the protocol: `{object, id, sourceId?, record, droppedFields?}`, and `warnings?`."""
         source = f',"sourceId":"{self.source_id}"' if self.source_id else ""
         dropped = f',"droppedFields":{orjson.dumps(self.dropped_fields()).decode()}' if self.dropped else ""
-        return f'{{"object":"{self.object}","id":"{self.id}"{source},"record":{self.text}{dropped}}}'.encode()
+        warned = f',"warnings":{orjson.dumps(self.told, default=str).decode()}' if self.told else ""
+        head = f'"object":"{self.object}","id":"{self.id}"{source}'
+        return f'{{{head},"record":{self.text}{dropped}{warned}}}'.encode()
 
 
 @dataclass(frozen=True, slots=True)
