@@ -17,6 +17,7 @@ from apps.objects.definitions import ObjectDef
 from apps.permissions import rules
 from apps.permissions.access import Access, access_for
 from apps.permissions.audience import Holders
+from apps.permissions.predicates import to_sql
 
 PLAIN = frozenset({"object", "id", "version", "changed"})
 # Deleted records too: who could read one may learn that it is gone.
@@ -81,8 +82,9 @@ def _visible(obj: ObjectDef, ids: list[UUID], access: Access) -> list[UUID]:
     if isinstance(rule, rules.Always):
         return ids
     params: list[Any] = []
-    text = rules.to_sql(rule, "r", params)
-    table = Identifier(current_tenant().schema, obj.table)
+    schema = current_tenant().schema
+    text = to_sql(rule, "r", params, schema=schema)
+    table = Identifier(schema, obj.table)
     with fast.cursor() as cursor:
         rows = cursor.execute(VISIBLE.format(table=table, rule=text), [ids, *access.bind(params)]).fetchall()
     return [row[0] for row in rows]

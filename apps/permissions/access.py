@@ -7,177 +7,45 @@
     access.require("create", definition)          # raises PermissionDenied
     access.require_system("manage_members")
 
+    access.holds_after("edit", definition, row)   # what a record must be like once it is written
+
 Adding a set never takes a right away: an object right or field is granted when one of the sets grants it.
-A set grants a field when it grants the object, does not say otherwise under `fields`, and the field itself
-does not name other sets (`visible_to`, `editable_by`).
+Restrictions do: they are walls that no set, share or rule can widen.
 """
 
-import logging
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from apps.core.actor import Actor
 from apps.core.clock import Clocked
 from apps.core.errors import PermissionDenied
 from apps.core.scope import TenantRef, current_tenant
-from apps.identity.models import Membership
-from apps.permissions import narrowing, rules
-from apps.permissions.bodies import FULL, SYSTEM_PERMISSIONS, SetGrant, compiled, problems
-from apps.permissions.builtin import BUILT_IN, ROLE_SETS
-from apps.permissions.models import Assignment, PermissionSet
-from apps.permissions.rights import NEEDED, Allowed, Answer, Bits, Denied, ObjectRights, Operation
-
-logger = logging.getLogger("aibos.permissions")
-Scopes = frozenset[str] | None
-ALWAYS_READABLE = frozenset({"id"})
-MOST_COMPILED = 2_000
-
-
-@dataclass(frozen=True)
-class ObjectAccess:
-    """One object as one bundle of sets sees it; values only, shared by everybody with the same bundle."""
-
-    bits: Bits
-    readable: frozenset[str]
-    editable: frozenset[str]
-    masked: frozenset[str]
-    rules: Mapping[str, rules.Rule]
-    answers: Mapping[str, Answer]
-
-
-@dataclass(frozen=True, eq=False)
-class Grants:
-    """A bundle of compiled sets, narrowed by scopes; `system` holds the system permissions.
-
-    `fingerprint` names the content: everybody with the same rights shares one bundle and its compilations.
-    """
-
-    sets: tuple[SetGrant, ...]
-    scopes: Scopes = None
-    system: frozenset[str] = frozenset()
-    fingerprint: bytes = b""
-    compiled: dict[int, tuple[ObjectRights, ObjectAccess]] = field(default_factory=dict, repr=False)
-
-    def on(self, obj: ObjectRights) -> ObjectAccess:
-        """Return the rights on one object, compiled at the first question."""
-        found = self.compiled.get(id(obj))
-        if found is None or found[0] is not obj:
-            if len(self.compiled) >= MOST_COMPILED:
-                self.compiled.clear()
-            found = self.compiled[id(obj)] = (obj, _compile(self, obj))
-        return found[1]
-
-
-_bundles: WeakValueDictionary[bytes, Grants] = WeakValueDictionary()
-
-
-def bundle(sets: tuple[SetGrant, ...], scopes: Scopes = None) -> Grants:
-    """Return the union of `sets` narrowed by `scopes`; equal contents are one and the same bundle."""
-    system = frozenset().union(*(item.system for item in sets)) if sets else frozenset()
-    if scopes is not None:
-        system &= narrowing.system_mask(scopes)
-    content = sorted(_content(item) for item in sets), sorted(scopes) if scopes is not None else None
-    fingerprint = blake2b(repr(content).encode(), digest_size=16).digest()
-    found = _bundles.get(fingerprint)
-    if found is None:
-        found = _bundles[fingerprint] = Grants(sets, scopes, system, fingerprint)
-    return found
-
-
-def _content(grant: SetGrant) -> tuple[Any, ...]:
-    objects = tuple(sorted((name, int(bits)) for name, bits in grant.objects.items()))
-    fields = tuple(
-        sorted(
-            (obj, name, g.readable, g.editable, g.unmasked)
-            for obj, of in grant.fields.items()
-            for name, g in of.items()
-        )
-    )
-    return grant.name, objects, fields, tuple(sorted(grant.system)), grant.full
-
-
-def _compile(grants: Grants, obj: ObjectRights) -> ObjectAccess:
-    mask = None if grants.scopes is None else narrowing.object_mask(grants.scopes, obj.name)
-    total, readable, editable, clear = Bits.NONE, set(ALWAYS_READABLE), set(), set(ALWAYS_READABLE)
-    for item in grants.sets:
-        bits = item.bits(obj.name)
-        if mask is not None:
-            bits &= mask
-        total |= bits
-        says = item.fields.get(obj.name, {})
-        if bits & Bits.READ:
-            seen = {n for n, f in obj.all_fields.items() if _sees(item, says, n, f)}
-            readable |= seen
-            clear |= {n for n in seen if _unmasks(item, says, n, obj.all_fields[n])}
-        if bits & (Bits.EDIT | Bits.CREATE):
-            editable |= {n for n, f in obj.all_fields.items() if _edits(item, says, n, f)}
-    made = {op: _rule(op, total, obj) for op in NEEDED}
-    answers = {op: _answer(grants, op, total, obj) for op in NEEDED}
-    masked = frozenset(readable - clear)
-    # Who sees a mask could find the value by trying to write it: what stays equal changes nothing.
-    return ObjectAccess(
-        total, frozenset(readable), frozenset(editable & readable) - masked, masked, made, answers
-    )
-
-
-def _answer(grants: Grants, op: str, bits: Bits, obj: ObjectRights) -> Answer:
-    granting = [item.name for item in grants.sets if item.bits(obj.name) & NEEDED[op]]
-    if bits & NEEDED[op]:
-        return Allowed(f"{op} on {obj.name} is granted by {', '.join(granting)}.")
-    if granting:
-        return Denied(f"The key's scopes do not include {op} on {obj.name}.", "scopes")
-    return Denied(f"No permission set of the actor grants {op} on {obj.name}.", "object")
-
-
-def _sees(item: SetGrant, says: Mapping[str, Any], name: str, declared: Any) -> bool:
-    if item.full:
-        return True
-    if declared.visible_to is not None and item.name not in declared.visible_to:
-        return False
-    return says[name].readable if name in says else True
-
-
-def _unmasks(item: SetGrant, says: Mapping[str, Any], name: str, declared: Any) -> bool:
-    return item.full or declared.masking is None or (name in says and says[name].unmasked)
-
-
-def _edits(item: SetGrant, says: Mapping[str, Any], name: str, declared: Any) -> bool:
-    if item.full:
-        return True
-    if not _sees(item, says, name, declared):
-        return False
-    if declared.editable_by is not None and item.name not in declared.editable_by:
-        return False
-    return says[name].editable if name in says else True
-
-
-def _rule(op: str, bits: Bits, obj: ObjectRights) -> rules.Rule:
-    """Return which records `op` may touch: all, the actor's own, or none; never more than may be read."""
-    if not bits & Bits.READ and op != "create":
-        return rules.Never()
-    if not bits & NEEDED[op]:
-        return rules.Never()
-    everything = Bits.VIEW_ALL if op in ("read", "export") else Bits.MODIFY_ALL
-    if bits & everything or obj.owner_field is None or op == "create":
-        return rules.Always()
-    if op in ("read", "export") and obj.sharing_model in ("public_read", "public_read_write"):
-        return rules.Always()
-    if op == "edit" and obj.sharing_model == "public_read_write":
-        return rules.Always()
-    return rules.OwnerIs(rules.CURRENT_USER, obj.owner_field)
+from apps.permissions import rules
+from apps.permissions.bodies import FULL, SYSTEM_PERMISSIONS, SetGrant
+from apps.permissions.directory import directory, load_holding
+from apps.permissions.grants import Grants, Scopes, bundle
+from apps.permissions.holdings import NOBODY, Rights, rights_of
+from apps.permissions.rights import NEEDED, Answer, Denied, ObjectRights, Operation
 
 
 @dataclass(frozen=True)
 class Access:
-    """An actor's rights in one tenant. `user_id` is who `CURRENT_USER` stands for."""
+    """An actor's rights in one tenant. `user_id` and `facts` are what `CURRENT_USER` and `Mine` stand for."""
 
     user_id: UUID | None
     grants: Grants
     reason: str = ""
+    facts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def subject(self) -> rules.Subject:
+        """Who asks, as rules see them."""
+        return rules.Subject(self.user_id, self.facts)
 
     def can(self, op: Operation, obj: ObjectRights) -> Answer:
         """Answer for the object as a whole; records are a matter of `predicate`."""
@@ -210,9 +78,17 @@ class Access:
         """Return the fields the actor may write, readonly ones included (the records' service drops those)."""
         return self.grants.on(obj).editable
 
-    def holds(self, op: Operation, obj: ObjectRights, record: Mapping[str, Any]) -> bool:
-        """Say whether the rule of `op` is true of a record (column → value)."""
-        return rules.holds(self.predicate(op, obj), record, user=self.user_id)
+    def holds(self, op: Operation, obj: ObjectRights, record: Mapping[Any, Any]) -> bool:
+        """Say whether the rule of `op` is true of a record (column or fact → value)."""
+        return rules.holds(self.predicate(op, obj), record, self.subject)
+
+    def holds_after(self, op: Operation, obj: ObjectRights, record: Mapping[Any, Any]) -> bool:
+        """Say whether a record may be left like this by `create`, `edit` or `transfer`."""
+        return rules.holds(self.grants.on(obj).after[op].rule, record, self.subject)
+
+    def asked(self, obj: ObjectRights) -> tuple[rules.Fact, ...]:
+        """Return what the rules of the object ask beyond the record; `holds` finds the answers in the record."""
+        return self.grants.on(obj).facts
 
     def require(self, op: Operation, obj: ObjectRights) -> None:
         """Raise `PermissionDenied` with the reason unless `can(op, obj)`."""
@@ -233,47 +109,25 @@ class Access:
             )
 
     def bind(self, params: Any) -> list[Any]:
-        """Return the parameters of a predicate with the actor's id in place of `CURRENT_USER`."""
-        return [self.user_id if value is rules.CURRENT_USER else value for value in params]
+        """Return the parameters of a predicate with the actor's facts in their places."""
+        return [self.subject.bound(value) for value in params]
 
 
 SYSTEM_ACCESS = Access(None, bundle((FULL,)))
 OPERATOR_GRANTS = bundle((SetGrant("operator", {}, {}, frozenset(SYSTEM_PERMISSIONS)),))
-NOBODY = bundle(())
 
 
-def _load_sets() -> dict[str, SetGrant]:
-    rows = PermissionSet.objects.values_list("name", "body")
-    return {name: _trusted(name, body) for name, body in rows} | {n: b.grant for n, b in BUILT_IN.items()}
+def _load_rights(key: tuple[UUID, Scopes, int]) -> Access:
+    user_id, scopes, _epoch = key
+    return of_rights(rights_of(load_holding(user_id), directory.get(), scopes))
 
 
-def _trusted(name: str, body: Any) -> SetGrant:
-    """Return the compiled set; one whose stored body breaks the rules grants nothing, and is reported."""
-    faults = problems(body)
-    if faults:
-        logger.error("permission set ignored", extra={"set": name, "faults": [f.as_dict() for f in faults]})
-        return SetGrant(name)
-    return compiled(name, body)
+def of_rights(held: Rights) -> Access:
+    """Return what rights allow."""
+    return Access(held.subject.id, held.grants, held.reason, held.subject.facts)
 
 
-def _load_grants(key: tuple[UUID, Scopes]) -> tuple[Grants, str]:
-    user_id, scopes = key
-    found = Membership.objects.filter(tenant_id=current_tenant().id, user_id=user_id).values_list(
-        "role", "state"
-    )
-    role, state = found.first() or (None, None)
-    if role is None:
-        return NOBODY, "The actor is not a member of this tenant."
-    if state != "active":
-        return NOBODY, "The actor's membership is suspended."
-    names = dict.fromkeys(ROLE_SETS.get(role, ()))
-    names |= dict.fromkeys(Assignment.objects.filter(user_id=user_id).values_list("set_name", flat=True))
-    known = sets.get()
-    return bundle(tuple(known[name] for name in names if name in known), scopes), ""
-
-
-sets: Clocked[dict[str, SetGrant]] = Clocked(_load_sets)
-grants: Clocked[tuple[Grants, str]] = Clocked(_load_grants)
+rights: Clocked[Access] = Clocked(_load_rights)
 
 
 def access_for(actor: Actor) -> Access:
@@ -282,8 +136,8 @@ def access_for(actor: Actor) -> Access:
     special = _special(actor, tenant.id)
     if special is not None or actor.user_id is None:
         return special or Access(None, NOBODY, "The actor stands for no member.")
-    held, reason = grants.get((actor.user_id, actor.scopes))
-    return Access(actor.user_id, held, reason)
+    epoch = directory.get().epoch(dt.datetime.now(dt.UTC))
+    return rights.get((actor.user_id, actor.scopes, epoch))
 
 
 def seen(actor: Actor, tenant: TenantRef) -> tuple[int | None, Access] | None:
@@ -294,8 +148,12 @@ def seen(actor: Actor, tenant: TenantRef) -> tuple[int | None, Access] | None:
     special = _special(actor, tenant.id)
     if special is not None or actor.user_id is None:
         return None, special or Access(None, NOBODY, "The actor stands for no member.")
-    hit = grants.peek(tenant.id, (actor.user_id, actor.scopes))
-    return None if hit is None else (hit[0], Access(actor.user_id, *hit[1]))
+    known = directory.peek(tenant.id)
+    if known is None:
+        return None
+    epoch = known[1].epoch(dt.datetime.now(dt.UTC))
+    hit = rights.peek(tenant.id, (actor.user_id, actor.scopes, epoch))
+    return None if hit is None or hit[0] != known[0] else hit
 
 
 def _special(actor: Actor, tenant_id: UUID) -> Access | None:

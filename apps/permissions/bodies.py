@@ -1,7 +1,8 @@
 """The body of a permission set: checked at the door, all errors at once, then compiled to a `SetGrant`.
 
 Body: `{objects: {<object>|'*': {allowRead, …}}, fields: {'<object>.<field>': {readable, editable}},
-systemPermissions: [name]}`. In one set the entry of a named object replaces the entry of `'*'`.
+systemPermissions: [name], rowLevelSecurity: [policy]}`. In one set the entry of a named object replaces the
+entry of `'*'`.
 """
 
 import re
@@ -11,14 +12,22 @@ from types import MappingProxyType
 from typing import Any
 
 from apps.core.errors import FieldError, Invalid
+from apps.permissions import policies
+from apps.permissions.policies import Policy
 from apps.permissions.rights import ALL, KEYS, Bits, implied
 
 ANY_OBJECT = "*"
 OBJECT = re.compile(r"[a-z](?:_?[a-z0-9])*")
 FIELD = re.compile(r"([a-z](?:_?[a-z0-9])*)\.([a-z](?:_?[a-z0-9])*)")
-SCOPES: Mapping[str, Bits] = {"own": Bits.NONE, "org": Bits.VIEW_ALL}
-WRITE_SCOPES: Mapping[str, Bits] = {"own": Bits.NONE, "org": Bits.MODIFY_ALL}
-BODY_KEYS = frozenset({"objects", "fields", "systemPermissions"})
+SCOPES: Mapping[str, Bits] = {
+    "own": Bits.NONE,
+    "own_and_reports": Bits.NONE,
+    "unit": Bits.NONE,
+    "unit_and_below": Bits.NONE,
+    "org": Bits.VIEW_ALL,
+}
+WRITE_SCOPES: Mapping[str, Bits] = {**SCOPES, "org": Bits.MODIFY_ALL}
+BODY_KEYS = frozenset({"objects", "fields", "systemPermissions", "rowLevelSecurity"})
 FIELD_KEYS = frozenset({"readable", "editable", "unmasked"})
 SYSTEM_PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -46,6 +55,17 @@ class FieldGrant:
 
 
 @dataclass(frozen=True)
+class Scopes:
+    """Whose records one set reaches on an object, besides one's own."""
+
+    read: str = "own"
+    write: str = "own"
+
+
+OWN = Scopes()
+
+
+@dataclass(frozen=True)
 class SetGrant:
     """One permission set, compiled. `full` marks the built-in set that no field limit holds back."""
 
@@ -54,11 +74,17 @@ class SetGrant:
     fields: Mapping[str, Mapping[str, FieldGrant]] = field(default_factory=dict)
     system: frozenset[str] = frozenset()
     full: bool = False
+    scopes: Mapping[str, Scopes] = field(default_factory=dict)
+    policies: tuple[Policy, ...] = ()
 
     def bits(self, name: str) -> Bits:
         """Return this set's rights on an object; an entry of its own replaces the one of `'*'`."""
         found = self.objects.get(name)
         return implied(self.objects.get(ANY_OBJECT, Bits.NONE) if found is None else found)
+
+    def scope(self, name: str) -> Scopes:
+        """Return whose records this set reaches on an object."""
+        return self.scopes.get(name if name in self.objects else ANY_OBJECT, OWN)
 
 
 FULL = SetGrant("system", {ANY_OBJECT: ALL}, {}, frozenset(SYSTEM_PERMISSIONS), full=True)
@@ -88,7 +114,15 @@ def compiled(name: str, body: Mapping[str, Any], *, full: bool = False) -> SetGr
             )
             fields.setdefault(parsed[1], {})[parsed[2]] = grant
     system = frozenset(body.get("systemPermissions") or ()) & SYSTEM_PERMISSIONS.keys()
-    return SetGrant(name, objects, fields, frozenset(system), full)
+    scopes = {
+        key: Scopes(rights.get("readScope", "own"), rights.get("writeScope", "own"))
+        for key, rights in (body.get("objects") or {}).items()
+        if "readScope" in rights or "writeScope" in rights
+    }
+    held = tuple(
+        policies.policy(entry) for entry in body.get("rowLevelSecurity") or () if entry.get("enabled", True)
+    )
+    return SetGrant(name, objects, fields, frozenset(system), full, scopes, held)
 
 
 def check(body: Any) -> dict[str, Any]:
@@ -96,11 +130,14 @@ def check(body: Any) -> dict[str, Any]:
     errors = problems(body)
     if errors:
         raise Invalid("The permission set is not valid.", errors)
-    return {
+    kept = {
         "objects": {name: dict(rights) for name, rights in (body.get("objects") or {}).items()},
         "fields": {name: dict(rights) for name, rights in (body.get("fields") or {}).items()},
         "systemPermissions": list(body.get("systemPermissions") or []),
     }
+    if body.get("rowLevelSecurity"):
+        kept["rowLevelSecurity"] = [dict(entry) for entry in body["rowLevelSecurity"]]
+    return kept
 
 
 def problems(body: Any) -> list[FieldError]:
@@ -115,7 +152,8 @@ def problems(body: Any) -> list[FieldError]:
         errors += _object_problems(f"objects.{name}", str(name), rights)
     for name, rights in fields.items():
         errors += _field_problems(f"fields.{name}", str(name), rights)
-    return errors + _system_problems(body.get("systemPermissions") or [])
+    errors += _system_problems(body.get("systemPermissions") or [])
+    return errors + policies.problems(body.get("rowLevelSecurity") or [])
 
 
 def _object_problems(path: str, name: str, rights: Any) -> list[FieldError]:

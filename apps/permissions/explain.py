@@ -101,4 +101,4 @@ def _records(access: Access, op: Operation, obj: ObjectRights) -> Layer:
 def _record(access: Access, op: Operation, obj: ObjectRights, record: Mapping[str, Any]) -> Layer:
     if access.holds(op, obj, record):
         return Layer("record", "grants", "The rule is true of this record.")
-    return Layer("record", "denies", "The rule is not true of this record: somebody else owns it.")
+    return Layer("record", "denies", "The rule is not true of this record: ")

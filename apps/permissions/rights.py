@@ -35,7 +35,7 @@ KEYS: Mapping[str, Bits] = {
     "viewAllRecords": Bits.VIEW_ALL,
     "modifyAllRecords": Bits.MODIFY_ALL,
 }
-NEEDED: Mapping[str, Bits] = {
+NEEDED: Mapping[Operation, Bits] = {
     "read": Bits.READ,
     "create": Bits.CREATE,
     "edit": Bits.EDIT,

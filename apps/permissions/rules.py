@@ -6,17 +6,18 @@ The SQL back end keeps plain comparisons where only "true" matters, so that inde
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
-
-from psycopg import sql
 
 Scalar = str | int | bool | Decimal | UUID | dt.date | dt.datetime
 Ordered = int | Decimal | dt.date | dt.datetime
 Comparison = Literal["<", "<=", ">", ">="]
+TextTest = Literal["starts", "ends", "contains"]
+PATTERNS: Mapping[TextTest, str] = MappingProxyType({"starts": "{}%", "ends": "%{}", "contains": "%{}%"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,32 @@ class CurrentUser:
     """Stands for the id of whoever asks; bound when the statement runs, so that one statement serves all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """Stands for another fact about whoever asks: a value, or a list in `FieldIn`; bound like `CurrentUser`."""
+
+    name: str
+
+
 CURRENT_USER = CurrentUser()
+Personal = CurrentUser | Mine
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whoever asks: their id, and the facts that `Mine` names; a fact that is missing is like NULL."""
+
+    id: UUID | None = None
+    facts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def bound(self, value: Any) -> Any:
+        """Return `value`, with what stands for a fact of the subject put in its place."""
+        if isinstance(value, CurrentUser):
+            return self.id
+        return self.facts.get(value.name) if isinstance(value, Mine) else value
+
+
+NOBODY = Subject()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +76,23 @@ class FieldEquals:
     """True when the field holds exactly this value; None means that it holds nothing."""
 
     field: str
-    value: Scalar | CurrentUser | None
+    value: Scalar | Personal | None
 
 
 @dataclass(frozen=True, slots=True)
 class FieldIn:
-    """True when the field holds one of the values; an empty list is never true."""
+    """True when the field holds one of the values; an empty or missing list is never true."""
 
     field: str
-    values: tuple[Scalar, ...]
+    values: tuple[Scalar, ...] | Mine
+
+
+@dataclass(frozen=True, slots=True)
+class FieldHas:
+    """True when the field, a list, has the value among its items."""
+
+    field: str
+    value: Scalar | Personal
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +102,26 @@ class FieldCompare:
     field: str
     operator: Comparison
     value: Ordered
+
+
+@dataclass(frozen=True, slots=True)
+class FieldText:
+    """True when the field holds a text that starts with, ends with or contains this one, letter for letter."""
+
+    field: str
+    test: TextTest
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWith:
+    """True when a share of the record, in force now, gives one of the user's principals at least `level`.
+
+    It looks beyond the record: `holds` takes its answer from the record under the rule itself as key (`facts`).
+    """
+
+    object: str
+    level: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +145,14 @@ class Not:
     part: "Rule"
 
 
-Rule = Always | Never | OwnerIs | FieldEquals | FieldIn | FieldCompare | And | Or | Not
+Fact = SharedWith
+Test = OwnerIs | FieldEquals | FieldIn | FieldHas | FieldCompare | FieldText
+Rule = Always | Never | Test | Fact | And | Or | Not
 
 
 def conjunction(parts: Sequence[Rule]) -> Rule:
     """Return the simplest rule that means "all of these"."""
-    kept = [part for part in parts if not isinstance(part, Always)]
+    kept = list(dict.fromkeys(part for part in parts if not isinstance(part, Always)))
     if any(isinstance(part, Never) for part in kept):
         return Never()
     return (kept[0] if len(kept) == 1 else And(tuple(kept))) if kept else Always()
@@ -104,41 +160,103 @@ def conjunction(parts: Sequence[Rule]) -> Rule:
 
 def disjunction(parts: Sequence[Rule]) -> Rule:
     """Return the simplest rule that means "one of these"."""
-    kept = [part for part in parts if not isinstance(part, Never)]
+    kept = list(dict.fromkeys(part for part in parts if not isinstance(part, Never)))
     if any(isinstance(part, Always) for part in kept):
         return Always()
     return (kept[0] if len(kept) == 1 else Or(tuple(kept))) if kept else Never()
 
 
+def implies(narrow: Rule, wide: Rule) -> bool:
+    """Say whether `wide` is seen at a glance to be true wherever `narrow` is; False when that takes thought."""
+    if narrow == wide or isinstance(wide, Always) or isinstance(narrow, Never):
+        return True
+    if isinstance(narrow, Or):
+        return all(implies(part, wide) for part in narrow.parts)
+    if isinstance(wide, And):
+        return all(implies(narrow, part) for part in wide.parts)
+    if isinstance(wide, Or) and any(implies(narrow, part) for part in wide.parts):
+        return True
+    return isinstance(narrow, And) and any(implies(part, wide) for part in narrow.parts)
+
+
+def facts(rule: Rule) -> Iterator[Fact]:
+    """Yield the parts of a rule that look beyond the record."""
+    match rule:
+        case SharedWith():
+            yield rule
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from facts(part)
+        case Not(part):
+            yield from facts(part)
+
+
+def fields_of(rule: Rule) -> frozenset[str]:
+    """Return the fields that a rule looks at."""
+    match rule:
+        case And(parts) | Or(parts):
+            return frozenset().union(*(fields_of(part) for part in parts))
+        case Not(part):
+            return fields_of(part)
+        case Always() | Never() | SharedWith():
+            return frozenset()
+        case _:
+            return frozenset({rule.field})
+
+
 def holds(  # noqa: PLR0911 - one answer a kind of rule
-    rule: Rule, record: Mapping[str, Any], *, user: UUID | None = None
+    rule: Rule, record: Mapping[Any, Any], subject: Subject = NOBODY
 ) -> bool:
-    """Say whether `rule` is true of `record` (column → value); what it does not know is false."""
+    """Say whether `rule` is true of `record` (column or fact → value); what it does not know is false."""
     match rule:
         case Always():
             return True
-        case OwnerIs(wanted, field):
-            expected = user if isinstance(wanted, CurrentUser) else wanted
-            # Records as the wire shows them carry ids as text.
-            return expected is not None and record.get(field) in (expected, str(expected))
-        case FieldEquals(field, value):
-            other = user if isinstance(value, CurrentUser) else value
-            if other is None:
-                return value is None and record.get(field) is None
-            return record.get(field) == other
-        case FieldIn(field, values):
-            found = record.get(field)
-            return found is not None and found in values
-        case FieldCompare(field, operator, value):
-            found = record.get(field)
-            return found is not None and _compare(found, operator, value)
+        case SharedWith():
+            return record.get(rule) is True
         case And(parts):
-            return all(holds(part, record, user=user) for part in parts)
+            return all(holds(part, record, subject) for part in parts)
         case Or(parts):
-            return any(holds(part, record, user=user) for part in parts)
+            return any(holds(part, record, subject) for part in parts)
         case Not(part):
-            return not holds(part, record, user=user)
+            return not holds(part, record, subject)
+        case OwnerIs() | FieldEquals() | FieldIn() | FieldHas() | FieldCompare() | FieldText():
+            return _fits(rule, record.get(rule.field), subject)
     return False
+
+
+def _fits(  # noqa: PLR0911 - one answer a kind of test
+    test: Test, found: Any, subject: Subject
+) -> bool:
+    """Say whether the value found in the field passes the test."""
+    match test:
+        case OwnerIs(user):
+            expected = subject.bound(user)
+            # Records as the wire shows them carry ids as text.
+            return expected is not None and found in (expected, str(expected))
+        case FieldEquals(_, value):
+            other = subject.bound(value)
+            if other is None:
+                return value is None and found is None
+            return bool(found == other)
+        case FieldIn(_, values):
+            return found is not None and found in (subject.bound(values) or ())
+        case FieldHas(_, value):
+            other = subject.bound(value)
+            return other is not None and other in (found or ())
+        case FieldCompare(_, operator, value):
+            return found is not None and _compare(found, operator, value)
+        case FieldText(_, how, text):
+            return isinstance(found, str) and _reads(found, how, text)
+
+
+def _reads(found: str, test: TextTest, text: str) -> bool:
+    match test:
+        case "starts":
+            return found.startswith(text)
+        case "ends":
+            return found.endswith(text)
+        case "contains":
+            return text in found
 
 
 def _compare(found: Any, operator: Comparison, value: Any) -> bool:
@@ -151,60 +269,3 @@ def _compare(found: Any, operator: Comparison, value: Any) -> bool:
             return bool(found > value)
         case ">=":
             return bool(found >= value)
-
-
-def to_sql(  # noqa: PLR0911 - one answer a kind of rule
-    rule: Rule, alias: str, params: list[Any], *, negated: bool = False
-) -> sql.Composable:
-    """Return the predicate of `rule` over the table called `alias`; its values are appended to `params`.
-
-    A `CurrentUser` is appended as itself: whoever executes puts the user's id (or None) in its place.
-    `negated` says that somebody above asks whether the predicate is *not* true.
-    """
-    match rule:
-        case Always():
-            return sql.SQL("true")
-        case OwnerIs(user, field):
-            return _leaf(alias, field, "=", user, params, negated=negated)
-        case FieldEquals(field, None):
-            return sql.SQL("{} IS NULL").format(sql.Identifier(alias, field))
-        case FieldEquals(field, value):
-            return _leaf(alias, field, "=", value, params, negated=negated)
-        case FieldIn(field, values):
-            return _member(alias, field, values, params, negated=negated)
-        case FieldCompare(field, operator, value):
-            return _leaf(alias, field, operator, value, params, negated=negated)
-        case And(parts):
-            return _joined(parts, " AND ", "true", alias, params, negated=negated)
-        case Or(parts):
-            return _joined(parts, " OR ", "false", alias, params, negated=negated)
-        case Not(part):
-            return sql.SQL("NOT ({})").format(to_sql(part, alias, params, negated=True))
-    return sql.SQL("false")
-
-
-def _leaf(
-    alias: str, field: str, operator: str, value: Any, params: list[Any], *, negated: bool
-) -> sql.Composable:
-    params.append(value)
-    test = sql.SQL("({} {} %s)").format(sql.Identifier(alias, field), sql.SQL(operator))
-    return sql.SQL("({} IS TRUE)").format(test) if negated else test
-
-
-def _member(
-    alias: str, field: str, values: tuple[Scalar, ...], params: list[Any], *, negated: bool
-) -> sql.Composable:
-    if not values:
-        return sql.SQL("false")
-    params.append(list(values))
-    test = sql.SQL("({} = ANY(%s))").format(sql.Identifier(alias, field))
-    return sql.SQL("({} IS TRUE)").format(test) if negated else test
-
-
-def _joined(
-    parts: tuple[Rule, ...], word: str, empty: str, alias: str, params: list[Any], *, negated: bool
-) -> sql.Composable:
-    if not parts:
-        return sql.SQL(empty)
-    inner = sql.SQL(word).join([to_sql(part, alias, params, negated=negated) for part in parts])
-    return sql.SQL("({})").format(inner)

@@ -6,7 +6,6 @@ Every table read, the expanded ones too, carries the reader's rule and `deleted_
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from psycopg import sql
 
@@ -19,6 +18,7 @@ from apps.objects.query.reading import Catalog
 from apps.objects.query.where import Params, Slot, predicate, searching
 from apps.permissions import rules
 from apps.permissions.access import Access
+from apps.permissions.predicates import to_sql
 from apps.permissions.rights import Operation
 
 NEVER_SHOWN = frozenset({"deleted_at"})
@@ -48,7 +48,7 @@ class Plan:
     def bind(
         self,
         values: tuple[Any, ...],
-        user: UUID | None,
+        subject: rules.Subject,
         named: dict[str, Any] | None = None,
         place: cursor.Values = (),
     ) -> list[Any]:
@@ -62,8 +62,10 @@ class Plan:
                 bound.append((named or {})[item.name])
             elif kind is cursor.Place:
                 bound.append(place[item.index])
+            elif kind is rules.CurrentUser or kind is rules.Mine:
+                bound.append(subject.bound(item))
             else:
-                bound.append(user if item is rules.CURRENT_USER else item)
+                bound.append(item)
         return bound
 
 
@@ -101,7 +103,8 @@ class Compiler:
         rule = self.access.predicate(op, obj)
         if isinstance(rule, rules.Always):
             return state
-        return sql.SQL("{} AND {}").format(state, rules.to_sql(rule, alias, self.params.items))
+        text = to_sql(rule, alias, self.params.items, schema=self.tenant.schema)
+        return sql.SQL("{} AND {}").format(state, text)
 
     def conditions(self, obj: ObjectDef, shape: tree.Shape, alias: str) -> sql.Composable:
         """Return the whole WHERE of a list: what may be seen, then what was asked for."""

@@ -48,7 +48,7 @@ class View:
         self, plan: Plan, values: tuple[Any, ...], named: dict[str, Any], place: cursor.Values
     ) -> fast.FastRead:
         """Run a plan; raises `Stale` when the view is older than the database."""
-        params = plan.bind(values, self.access.user_id, named, place)
+        params = plan.bind(values, self.access.subject, named, place)
         try:
             read = fast.read(self.tenant, plan.sql, params)
         except psycopg.DataError as error:

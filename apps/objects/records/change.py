@@ -61,6 +61,8 @@ def made(call: Call, data: Mapping[str, Any], source_id: str | None = None) -> W
     stamps = {"id": record_id, "created_at": call.now, "updated_at": call.now}
     stamps |= {"created_by": call.user_id, "updated_by": call.user_id}
     told = rules.judge_new(call, accepted, data, stamps)
+    if not call.access.holds_after("create", call.obj, values):
+        call.deny("create", f"The actor may not make such a record of {call.obj.name}.")
     kept = {key: value for key, value in values.items() if value is not None}
     details = {"cloned_from": source_id} if source_id else None
     book = history.write(call, "created", record_id, after=kept, version=1, details=details)
@@ -127,9 +129,7 @@ def found(call: Call, identity: UUID, op: Any, *, deleted: bool | None = False) 
     if row is None:
         raise no_record(call.obj.name, identity)
     if not call.access.holds(op, call.obj, row):
-        call.deny(
-            op, f"The actor may not {op} this record of {call.obj.name}: somebody else owns it.", identity
-        )
+        call.deny(op, f"The actor may not {op} this record of {call.obj.name}.", identity)
     return row
 
 
@@ -175,10 +175,12 @@ def _same_instant(expected: dt.datetime, actual: dt.datetime) -> bool:
 
 def _judge_state(call: Call, row: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """The rule must hold for the record as it will be; giving it away needs the right to transfer."""
+    given = False
     if "owner_id" in new and call.obj.owner_field:
         if not (call.access.can("transfer", call.obj) and call.access.holds("transfer", call.obj, row)):
             call.deny("transfer", f"The actor may not give away records of {call.obj.name}.", row["id"])
-    elif not call.access.holds("edit", call.obj, {**row, **new}):
+        given = True
+    if not call.access.holds_after("transfer" if given else "edit", call.obj, {**row, **new}):
         call.deny(
             "edit", f"After this change the actor could not edit the record of {call.obj.name}.", row["id"]
         )

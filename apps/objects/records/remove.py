@@ -122,7 +122,7 @@ def _refuse_when_used(call: Call, referrer: ObjectDef, field: FieldDef, ids: lis
     """Raise DELETE_RESTRICTED while a living record points here; only visible ones are counted aloud."""
     key = plans.key_of(call.view(), "used", referrer.name, field.name)
     plan = plans.cache.get(key, lambda: _compile_used(call, referrer, field))
-    used, seen = call.run(plan.sql, plan.bind((), call.user_id, {"ids": ids}))[0]
+    used, seen = call.run(plan.sql, plan.bind((), call.access.subject, {"ids": ids}))[0]
     if used:
         raise _restricted(call.obj, (referrer, field), seen)
 

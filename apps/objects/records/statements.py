@@ -20,6 +20,7 @@ from apps.objects.records import tally
 from apps.objects.records.accept import invalid, writable
 from apps.objects.records.call import Call, Swerve
 from apps.objects.records.history import Book
+from apps.permissions.predicates import to_sql
 from apps.tenants import quotas
 
 REFERENCES = ("lookup", "master_detail")
@@ -169,7 +170,7 @@ def _guarded(
 def _run(call: Call, change: Change, values: Mapping[str, Any], params: list[Any], book: Book) -> str:
     """Run a change; a reference that stands for nothing the actor may see undoes it."""
     asked = {name: _foreign(call, name, values.get(name)) for name in change.checked}
-    head = change.plan.bind((), call.user_id, asked | {"clock": call.clock})
+    head = change.plan.bind((), call.access.subject, asked | {"clock": call.clock})
     bound = [*head, *_bound(call.obj, change.columns, params), *book.params]
     row = call.run(change.plan.sql, bound, writes=True)[0]
     book.entry.settle()
@@ -212,17 +213,19 @@ def _bound(obj: ObjectDef, columns: tuple[str, ...], params: list[Any]) -> list[
 
 
 def lock(call: Call, record_id: UUID, *, deleted: bool | None = False) -> dict[str, Any] | None:
-    """Lock a record the actor may read and return its columns; None when there is none to see.
+    """Lock a record the actor may read and return its columns and facts; None when there is none to see.
 
     `deleted` False: a living one, True: one in the bin, None: either.
     """
     key = plans.key_of(call.view(), "lock", call.obj.name, deleted, call.clock is None)
     plan = plans.cache.get(key, lambda: _compile_lock(call, deleted))
-    rows = call.run(plan.sql, plan.bind((), call.user_id, {"id": record_id}))
+    rows = call.run(plan.sql, plan.bind((), call.access.subject, {"id": record_id}))
     if not rows:
         return None
-    fields = call.obj.all_fields
-    return {n: _loaded(fields[n], value) for n, value in zip(sorted(fields), rows[0], strict=True)}
+    fields, names, asked = call.obj.all_fields, sorted(call.obj.all_fields), call.access.asked(call.obj)
+    row: dict[Any, Any] = {n: _loaded(fields[n], value) for n, value in zip(names, rows[0], strict=False)}
+    row.update(zip(asked, rows[0][len(names) :], strict=True))
+    return row
 
 
 def _loaded(found: FieldDef, value: Any) -> Any:
@@ -232,9 +235,14 @@ def _loaded(found: FieldDef, value: Any) -> Any:
 
 def _compile_lock(call: Call, deleted: bool | None) -> Plan:
     compiler = call.compiler()
-    columns = sql.SQL(", ").join(
-        [sql.Identifier("r", found.column) for _, found in sorted(call.obj.all_fields.items())]
-    )
+    wanted: list[sql.Composable] = [
+        sql.Identifier("r", found.column) for _, found in sorted(call.obj.all_fields.items())
+    ]
+    wanted += [
+        to_sql(fact, "r", compiler.params.items, schema=call.tenant.schema)
+        for fact in call.access.asked(call.obj)
+    ]
+    columns = sql.SQL(", ").join(wanted)
     identity = sql.SQL("r.id = {}").format(compiler.params.add(Named("id")))
     if deleted is None:
         living = compiler.visible(call.obj, "r")
@@ -255,7 +263,7 @@ def _compile_lock(call: Call, deleted: bool | None) -> Plan:
 def current(call: Call, record_id: UUID) -> str:
     """Return the JSON of a record as the actor may read it."""
     plan = plans.record_plan(call.view(), call.obj, None, ())
-    rows = call.run(plan.sql, plan.bind((), call.user_id, {"id": record_id}))
+    rows = call.run(plan.sql, plan.bind((), call.access.subject, {"id": record_id}))
     return str(rows[0][0]) if rows else "{}"
 
 
