@@ -21,13 +21,21 @@ OBJECT_KEYS = {
         "test_modify_all_brings_view_edit_and_delete",
     ),
     "readScope": (
-        "`own` or `org`: another way to write viewAllRecords.",
+        "`own`, `own_and_reports`, `unit`, `unit_and_below`, or `org`, another way to write viewAllRecords.",
         "test_scopes_of_reading_and_writing",
     ),
     "writeScope": (
-        "`own` or `org`: another way to write modifyAllRecords.",
+        "`own`, `own_and_reports`, `unit`, `unit_and_below`, or `org`, another way to write modifyAllRecords.",
         "test_scopes_of_reading_and_writing",
     ),
+}
+POLICY_KEYS = {
+    "object": ("The object whose records the policy is about; `*` for all.", "text"),
+    "operation": ("`select`, `insert`, `update`, `delete` or `all`.", "text"),
+    "using": ("The condition of records that the set reaches.", "expression"),
+    "check": ("The condition of records as they are written; `using` when missing.", "expression"),
+    "positions": ("The roles for whose holders the policy lets records through.", "list"),
+    "enabled": ("False leaves the policy out.", "flag"),
 }
 FIELD_KEYS = {
     "readable": "The field may be read; true unless said otherwise.",
@@ -55,6 +63,15 @@ def declare_keys() -> None:
             enforced_by=ACCESS + "Access.readable",
             tested_by=TESTS + "test_fields_are_withheld_and_a_second_set_gives_them_back",
             type="flag",
+        )
+    for key, (doc, type_) in POLICY_KEYS.items():
+        declare(
+            kind="yaml",
+            key=f"permission_set.rowLevelSecurity.{key}",
+            doc=doc,
+            enforced_by="apps.permissions.reach:Sources.reach",
+            tested_by="tests/permissions/test_reach.py::test_check_sql_fields_and_the_reference_agree",
+            type=type_,
         )
     declare(
         kind="yaml",

@@ -1,36 +1,47 @@
 """A slow interpreter of rules, written from their definitions alone: the third opinion."""
 
-from apps.permissions import rules
+
+def bound(value, subject):
+    name = type(value).__name__
+    if name == "CurrentUser":
+        return subject.id
+    return subject.facts.get(value.name) if name == "Mine" else value
 
 
-def truth(rule, record, user):  # noqa: PLR0911 - one answer a kind of rule
+def truth(rule, record, subject):
     """Evaluate by tables of three-valued logic, and let only "true" through at every step."""
     name = type(rule).__name__
     if name == "Always":
         return True
     if name == "Never":
         return False
-    if name == "OwnerIs":
-        owner = user if rule.user == rules.CURRENT_USER else rule.user
-        return None not in (owner, record[rule.field]) and str(owner) == str(record[rule.field])
-    if name == "FieldEquals":
-        if rule.value is None:
-            return record[rule.field] is None
-        wanted = user if rule.value == rules.CURRENT_USER else rule.value
-        return record[rule.field] is not None and wanted is not None and record[rule.field] == wanted
-    if name == "FieldIn":
-        return (
-            any(record[rule.field] == value for value in rule.values)
-            if record[rule.field] is not None
-            else False
-        )
-    if name == "FieldCompare":
-        left, right = record[rule.field], rule.value
-        if left is None:
-            return False
-        order = (left > right) - (left < right)
-        return {"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[rule.operator]
+    if name == "SharedWith":
+        return record[rule]
     if name == "Not":
-        return truth(rule.part, record, user) is False
-    results = [truth(part, record, user) for part in rule.parts]
-    return False not in results if name == "And" else True in results
+        return truth(rule.part, record, subject) is False
+    if name in ("And", "Or"):
+        results = [truth(part, record, subject) for part in rule.parts]
+        return False not in results if name == "And" else True in results
+    return fits(name, rule, record[rule.field], subject)
+
+
+def fits(name, rule, found, subject):  # noqa: PLR0911 - one answer a kind of test
+    """Evaluate a test of one value."""
+    if name == "FieldEquals" and rule.value is None:
+        return found is None
+    if found is None:
+        return False
+    if name in ("OwnerIs", "FieldEquals", "FieldHas"):
+        wanted = bound(rule.user if name == "OwnerIs" else rule.value, subject)
+        if wanted is None:
+            return False
+        return sum(item == wanted for item in found) > 0 if name == "FieldHas" else found == wanted
+    if name == "FieldIn":
+        return any(found == value for value in bound(rule.values, subject) or ())
+    if name == "FieldCompare":
+        order = (found > rule.value) - (found < rule.value)
+        return {"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[rule.operator]
+    places = range(len(found) - len(rule.text) + 1)
+    hits = [place for place in places if found[place : place + len(rule.text)] == rule.text]
+    wanted = {"starts": 0, "ends": len(found) - len(rule.text)}.get(rule.test)
+    return bool(hits) if wanted is None else wanted in hits

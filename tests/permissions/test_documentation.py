@@ -10,6 +10,7 @@ from apps.objects.records.bulk import MOST_ROWS
 from apps.permissions.bodies import BODY_KEYS, FIELD_KEYS, SCOPES, SYSTEM_PERMISSIONS
 from apps.permissions.builtin import BUILT_IN
 from apps.permissions.narrowing import AREAS
+from apps.permissions.policies import POLICY_KEYS
 from apps.permissions.rights import KEYS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -27,6 +28,7 @@ def test_permissions_guide():
 def test_every_key_of_a_set_is_declared():
     keys = {f"objects.{key}" for key in (*KEYS, "readScope", "writeScope")}
     keys |= {f"fields.{key}" for key in FIELD_KEYS} | {"systemPermissions"}
+    keys |= {f"rowLevelSecurity.{key}" for key in POLICY_KEYS - {"name", "label", "description"}}
     assert declared_keys("yaml", "permission_set.") == keys
 
 

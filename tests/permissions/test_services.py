@@ -9,6 +9,7 @@ from apps.permissions import queries, services
 from apps.permissions.bodies import problems
 from apps.permissions.models import Assignment, PermissionSet
 
+POLICY = {"name": "west", "object": "a", "using": {"region": "west"}}
 BODY = {"objects": {"qa_lead": {"allowRead": True}}, "fields": {}, "systemPermissions": []}
 
 
@@ -107,7 +108,7 @@ def test_sets_of_modules(inside):
         ({"objects": {"Qa Lead": {}}}, "objects.Qa Lead", "invalid_value"),
         ({"objects": {"a": {"allowRaed": True}}}, "objects.a.allowRaed", "unknown_field"),
         ({"objects": {"a": {"allowRead": "yes"}}}, "objects.a.allowRead", "invalid_boolean"),
-        ({"objects": {"a": {"readScope": "unit"}}}, "objects.a.readScope", "invalid_option"),
+        ({"objects": {"a": {"readScope": "world"}}}, "objects.a.readScope", "invalid_option"),
         ({"objects": {"a": True}}, "objects.a", "invalid_shape"),
         ({"fields": {"a": {}}}, "fields.a", "invalid_value"),
         ({"fields": {"a.b": {"readable": 1}}}, "fields.a.b.readable", "invalid_boolean"),
@@ -115,11 +116,21 @@ def test_sets_of_modules(inside):
         ({"fields": {"a.b": {"readable": False, "editable": True}}}, "fields.a.b", "rule_violation"),
         ({"systemPermissions": ["fly"]}, "systemPermissions", "invalid_option"),
         ({"systemPermissions": "fly"}, "systemPermissions", "invalid_shape"),
-        ({"rowLevelSecurity": [{}]}, "rowLevelSecurity", "unknown_field"),
+        ({"rowLevelSecurity": {}}, None, None),
+        ({"rowLevelSecurity": {"a": 1}}, "rowLevelSecurity", "invalid_shape"),
+        ({"rowLevelSecurity": [1]}, "rowLevelSecurity.0", "invalid_shape"),
+        ({"rowLevelSecurity": [POLICY | {"when": "x"}]}, "rowLevelSecurity.0.when", "unknown_field"),
+        ({"rowLevelSecurity": [POLICY | {"operation": "x"}]}, "rowLevelSecurity.0.operation", "invalid_option"),
+        ({"rowLevelSecurity": [POLICY | {"using": None}]}, "rowLevelSecurity.0.using", "required"),
+        ({"rowLevelSecurity": [POLICY | {"using": 1}]}, "rowLevelSecurity.0.using", "invalid_shape"),
+        ({"rowLevelSecurity": [POLICY | {"object": ""}]}, "rowLevelSecurity.0.object", "invalid_value"),
+        ({"rowLevelSecurity": [POLICY | {"positions": "x"}]}, "rowLevelSecurity.0.positions", "invalid_shape"),
+        ({"rowLevelSecurity": [POLICY | {"enabled": 1}]}, "rowLevelSecurity.0.enabled", "invalid_boolean"),
     ],
 )
 def test_bad_bodies_are_named(body, path, code):
-    assert [(found.field, found.code) for found in problems(body)] == [(path, code)]
+    wrong = [(path, code)] if path else []
+    assert [(found.field, found.code) for found in problems(body)] == wrong
 
 
 def test_all_faults_come_at_once(inside):
