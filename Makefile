@@ -5,11 +5,11 @@ RUNTIME = @$(PYTHON) apps/cli/bootstrap.py base
 DEV = @$(PYTHON) apps/cli/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos check reset lint format bench lock docs manage shell migrate demo backup restore logs install install-dev clean-venv
+.PHONY: help run test chaos permissions-proof check reset lint format bench lock docs manage shell migrate demo backup restore logs install install-dev clean-venv
 
 help: ## Show these targets
 	@echo "AI-BOS: make TARGET"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-18s %s\n' "$$name" "$$text"; done
 
 run: ## Start everything and print where to go (Ctrl-C stops; PORT=8000)
 	$(RUNTIME) apps.cli.launch run
@@ -19,6 +19,9 @@ test: ## Run the tests with a database of their own (ARGS="tests/objects -x")
 
 chaos: ## Kill workers, schedulers and the database for some minutes; all work must survive (ARGS=…)
 	$(DEV) apps.cli.launch chaos $(ARGS)
+
+permissions-proof: ## Compare the permission compiler with its reference on 10,000 random cases (R21_CASES=…)
+	R21_CASES=$${R21_CASES:-10000} $(MAKE) test ARGS="tests/permissions/test_reach.py -s"
 
 check: ## Style, types, imports, migrations, production settings, declared = enforced
 	$(DEV) apps.cli.launch check

@@ -17,6 +17,7 @@ from apps.objects.definitions import ObjectDef
 from apps.permissions import rules
 from apps.permissions.access import Access, access_for
 from apps.permissions.audience import Holders
+from apps.permissions.known import NAME, Objects, known
 from apps.permissions.predicates import to_sql
 
 PLAIN = frozenset({"object", "id", "version", "changed"})
@@ -90,8 +91,21 @@ def _visible(obj: ObjectDef, ids: list[UUID], access: Access) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+class Defined(Objects):
+    """Shows the permission compiler the catalogue."""
+
+    def find(self, name: str) -> ObjectDef | None:
+        """Return an object by name, or None."""
+        return catalog().find(name)
+
+    def every(self) -> Sequence[ObjectDef]:
+        """Return all objects, by name."""
+        return sorted(catalog(), key=lambda found: found.name)
+
+
 def declare_audiences() -> None:
-    """Register who may know of events of definitions, and of all that have no audience of their own."""
+    """Register the objects, and who may know of events of definitions, and of all that have no audience of their own."""
+    known.register(NAME, Defined())
     managers = Holders("manage_metadata")
     for name in ("object.published", "object.dropped"):
         audiences.register(name, managers)

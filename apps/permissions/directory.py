@@ -7,7 +7,7 @@ whatever is cached is cached for one epoch, so that nothing outlives its end and
 import datetime as dt
 import logging
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -28,7 +28,6 @@ from apps.permissions.models import (
     GroupMember,
     PermissionSet,
     Restriction,
-    Share,
     SharingRule,
 )
 
@@ -83,9 +82,31 @@ class WallValue:
     valid_until: dt.datetime | None
 
 
+def in_force(moment: dt.datetime) -> Q:
+    """Return the filter of grants that have begun and not ended."""
+    return (Q(valid_from=None) | Q(valid_from__lte=moment)) & (
+        Q(valid_until=None) | Q(valid_until__gt=moment)
+    )
+
+
+def members_of(groups: Iterable[str]) -> tuple[UUID, ...]:
+    """Return the people who belong to one of these groups now."""
+    named = list(groups)
+    if not named:
+        return ()
+    rows = GroupMember.objects.filter(in_force(timezone.now()), group__name__in=named)
+    return tuple(sorted(set(rows.values_list("user_id", flat=True))))
+
+
+Members = Callable[[Iterable[str]], tuple[UUID, ...]]
+
+
 @dataclass(frozen=True)
 class Directory:
-    """Sets, groups, sharing rules and walls of a tenant, and the instants at which grants turn."""
+    """Sets, groups, sharing rules and walls of a tenant, and the instants at which grants turn.
+
+    `members` returns the people who belong to one of some groups now.
+    """
 
     sets: Mapping[str, SetGrant]
     groups: Mapping[str, GroupValue] = field(default_factory=dict)
@@ -93,6 +114,7 @@ class Directory:
     walls: tuple[WallValue, ...] = ()
     shared: frozenset[str] = frozenset()
     turns: tuple[dt.datetime, ...] = ()
+    members: Members = members_of
 
     def epoch(self, now: dt.datetime) -> int:
         """Return the number of the time between two turns that `now` lies in."""
@@ -133,6 +155,7 @@ class Holding:
     """What one person holds now, by name. `role` is None for whoever is no member of the tenant."""
 
     user_id: UUID
+    tenant_id: UUID | None = None
     role: str | None = None
     state: str = ""
     email: str = ""
@@ -183,38 +206,18 @@ def _trusted(name: str, body: Any) -> SetGrant:
     return compiled(name, body)
 
 
-def in_force(moment: dt.datetime) -> Q:
-    """Return the filter of grants that have begun and not ended."""
-    return (Q(valid_from=None) | Q(valid_from__lte=moment)) & (
-        Q(valid_until=None) | Q(valid_until__gt=moment)
-    )
-
-
 def load_holding(user_id: UUID) -> Holding:
     """Read what one person holds now in the tenant in force."""
     columns = ("role", "state", "user__email", "user__name")
-    found = Membership.objects.filter(tenant_id=current_tenant().id, user_id=user_id).values_list(*columns)
+    tenant_id = current_tenant().id
+    found = Membership.objects.filter(tenant_id=tenant_id, user_id=user_id).values_list(*columns)
     role, state, email, name = found.first() or (None, "", "", "")
     if role is None:
-        return Holding(user_id)
+        return Holding(user_id, tenant_id)
     now = in_force(timezone.now())
     assigned = Assignment.objects.filter(now, user_id=user_id).values_list("set_name", flat=True)
     groups = GroupMember.objects.filter(now, user_id=user_id).values_list("group__name", flat=True)
-    return Holding(user_id, role, state, email, name, tuple(assigned), tuple(groups))
-
-
-def members_of(groups: Iterable[str]) -> tuple[UUID, ...]:
-    """Return the people who belong to one of these groups now."""
-    named = list(groups)
-    if not named:
-        return ()
-    rows = GroupMember.objects.filter(in_force(timezone.now()), group__name__in=named)
-    return tuple(sorted(set(rows.values_list("user_id", flat=True))))
-
-
-def has_shares(object_name: str) -> bool:
-    """Say whether any record of an object is shared by hand."""
-    return Share.objects.filter(object_name=object_name).exists()
+    return Holding(user_id, tenant_id, role, state, email, name, tuple(assigned), tuple(groups))
 
 
 directory: Clocked[Directory] = Clocked(load_directory)

@@ -15,6 +15,7 @@ from apps.permissions.bodies import SetGrant
 from apps.permissions.policies import Sharing, Wall
 from apps.permissions.reach import Reach, Sources
 from apps.permissions.rights import NEEDED, Allowed, Answer, Bits, Denied, ObjectRights, Operation
+from apps.permissions.rules import Fact, Rule
 
 Scopes = frozenset[str] | None
 ALWAYS_READABLE = frozenset({"id"})
@@ -45,9 +46,9 @@ class ObjectAccess:
     editable: frozenset[str]
     masked: frozenset[str]
     reaches: Mapping[str, Reach]
-    rules: Mapping[str, rules.Rule]
+    rules: Mapping[str, Rule]
     after: Mapping[str, Reach]
-    facts: tuple[rules.Fact, ...]
+    facts: tuple[Fact, ...]
     answers: Mapping[str, Answer]
 
 
@@ -129,6 +130,12 @@ def _compile(grants: Grants, obj: ObjectRights) -> ObjectAccess:
     sources = Sources(obj, held, around.sharing, around.walls, obj.name in around.shared)
     reaches = _reaches(sources)
     readable, editable, masked = _fields(sources)
+    after = {
+        "create": sources.after("create", owned=False),
+        "edit": sources.after("edit", owned=True),
+        "transfer": sources.after("transfer", owned=False),
+    }
+    every = (*reaches.values(), *after.values())
     return ObjectAccess(
         bits=total,
         readable=readable,
@@ -136,12 +143,8 @@ def _compile(grants: Grants, obj: ObjectRights) -> ObjectAccess:
         masked=masked,
         reaches=reaches,
         rules={op: reach.rule for op, reach in reaches.items()},
-        after={
-            "create": sources.after("create", owned=False),
-            "edit": sources.after("edit", owned=True),
-            "transfer": sources.after("transfer", owned=False),
-        },
-        facts=tuple(dict.fromkeys(fact for reach in reaches.values() for fact in rules.facts(reach.rule))),
+        after=after,
+        facts=tuple(dict.fromkeys(fact for reach in every for fact in rules.facts(reach.rule))),
         answers={op: _answer(grants, sources, op, total) for op in NEEDED},
     )
 

@@ -9,10 +9,9 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from apps.core.scope import current_tenant
 from apps.permissions.bodies import SetGrant
 from apps.permissions.builtin import ROLE_SETS
-from apps.permissions.directory import Directory, Holding, RuleValue, WallValue, members_of
+from apps.permissions.directory import Directory, Holding, RuleValue, WallValue
 from apps.permissions.grants import Around, Grants, Scopes, bundle
 from apps.permissions.policies import Sharing, Wall, condition
 from apps.permissions.principals import EVERYONE
@@ -51,8 +50,8 @@ def rights_of(holding: Holding, known: Directory, scopes: Scopes = None) -> Righ
         "id": holding.user_id,
         "email": holding.email,
         "name": holding.name,
-        "positions": tuple(sorted(positions)),
-        "organization_id": current_tenant().id,
+        "positions": sorted(positions),
+        "organization_id": holding.tenant_id,
         "principals": sorted(mine),
         **_circles(sets, roles, teams, known),
     }
@@ -102,9 +101,9 @@ def people(principal: str, known: Directory) -> tuple[UUID, ...] | None:
     if kind == "user":
         return (UUID(name),)
     if kind == "role":
-        return members_of(known.above(name))
+        return known.members(known.above(name))
     if kind == "team":
-        return members_of((name, *known.below([name])))
+        return known.members((name, *known.below([name])))
     return None if principal == EVERYONE else ()
 
 
@@ -149,9 +148,9 @@ def _circles(
     wanted = {name for item in sets for scope in item.scopes.values() for name in (scope.read, scope.write)}
     found: dict[str, Any] = {}
     if "own_and_reports" in wanted:
-        found["reports"] = list(members_of(known.below(roles)))
+        found["reports"] = list(known.members(known.below(roles)))
     if "unit" in wanted:
-        found["unit"] = list(members_of(teams))
+        found["unit"] = list(known.members(teams))
     if "unit_and_below" in wanted:
-        found["unit_and_below"] = list(members_of({*teams, *known.below(teams)}))
+        found["unit_and_below"] = list(known.members({*teams, *known.below(teams)}))
     return found

@@ -1,18 +1,16 @@
-"""From a written condition to the rule over records that it means; what has no rule is refused, never guessed.
+"""Tests of fields as rules; what has no rule is refused, never guessed.
 
-A condition is CEL, or an object of `{field: value}` and `{field: {operator: value}}`, all of which must hold.
 Literals are brought to the type of their field's column, so that both back ends compare alike.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from apps.permissions import rules
-from apps.permissions.policies import Condition
 
 TEXTS = frozenset(
     {
@@ -45,16 +43,8 @@ class NotLowerable(Exception):
     """The condition has no rule over records; the message says which part has none."""
 
 
-def lowered(condition: Condition | None, fields: Mapping[str, Any]) -> rules.Rule:
-    """Return the rule of a condition over an object with these fields; None means that all records meet it."""
-    if condition is None:
-        return rules.Always()
-    if isinstance(condition, Mapping):
-        return _mapping(condition, fields)
-    raise NotLowerable("Expressions are not understood here.")
-
-
-def _mapping(condition: Mapping[str, Any], fields: Mapping[str, Any]) -> rules.Rule:
+def mapping(condition: Mapping[str, Any], fields: Mapping[str, Any]) -> rules.Rule:
+    """Return the rule of `{field: value | {operator: value}}`, all of which must hold."""
     parts = []
     for name, wanted in condition.items():
         kind = type_of(name, fields)
@@ -129,6 +119,12 @@ def literal(kind: str, value: Any) -> Any:
     except (ValueError, TypeError, InvalidOperation) as error:
         msg = f"{str(value)[:80]!r} is no value of the type {kind}."
         raise NotLowerable(msg) from error
+
+
+def literals(kind: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return literals of one type, as the database wants the items of a list."""
+    made = tuple(literal(kind, value) for value in values)
+    return tuple(map(Decimal, made)) if any(isinstance(value, Decimal) for value in made) else made
 
 
 def _text(value: Any) -> str:

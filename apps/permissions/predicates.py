@@ -18,6 +18,7 @@ from apps.permissions.rules import (
     FieldHas,
     FieldIn,
     FieldText,
+    Holds,
     Mine,
     Not,
     Or,
@@ -33,6 +34,7 @@ SHARED = sql.SQL(
     " AND s.principal = ANY(%s) AND (s.valid_from IS NULL OR s.valid_from <= now())"
     " AND (s.valid_until IS NULL OR s.valid_until > now()))"
 )
+HOLDS = sql.SQL("coalesce(%s::text = ANY(%s::text[]), false)")
 PRINCIPALS = Mine("principals")
 SHARES = "permissions_share"
 
@@ -57,6 +59,9 @@ class Renderer:
                 return TRUE
             case SharedWith():
                 return self.shared(rule)
+            case Holds(fact, value):
+                self.params.extend((value, Mine(fact)))
+                return HOLDS
             case And(parts):
                 return self.joined(parts, " AND ", TRUE, negated=negated)
             case Or(parts):

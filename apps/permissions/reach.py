@@ -14,7 +14,8 @@ from types import MappingProxyType
 
 from apps.permissions import rules
 from apps.permissions.bodies import SetGrant
-from apps.permissions.lowering import NotLowerable, lowered
+from apps.permissions.conditions import lowered
+from apps.permissions.lowering import NotLowerable
 from apps.permissions.policies import Condition, Sharing, Wall
 from apps.permissions.rights import NEEDED, Bits, ObjectRights, Operation
 from apps.permissions.rules import CURRENT_USER, Always, Mine, Never, Rule

@@ -114,6 +114,14 @@ class FieldText:
 
 
 @dataclass(frozen=True, slots=True)
+class Holds:
+    """True for whoever has this value in a list of theirs, such as a role among their positions."""
+
+    fact: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class SharedWith:
     """True when a share of the record, in force now, gives one of the user's principals at least `level`.
 
@@ -147,7 +155,7 @@ class Not:
 
 Fact = SharedWith
 Test = OwnerIs | FieldEquals | FieldIn | FieldHas | FieldCompare | FieldText
-Rule = Always | Never | Test | Fact | And | Or | Not
+Rule = Always | Never | Holds | Test | Fact | And | Or | Not
 
 
 def conjunction(parts: Sequence[Rule]) -> Rule:
@@ -198,7 +206,7 @@ def fields_of(rule: Rule) -> frozenset[str]:
             return frozenset().union(*(fields_of(part) for part in parts))
         case Not(part):
             return fields_of(part)
-        case Always() | Never() | SharedWith():
+        case Always() | Never() | SharedWith() | Holds():
             return frozenset()
         case _:
             return frozenset({rule.field})
@@ -213,6 +221,8 @@ def holds(  # noqa: PLR0911 - one answer a kind of rule
             return True
         case SharedWith():
             return record.get(rule) is True
+        case Holds(fact, value):
+            return value in (subject.facts.get(fact) or ())
         case And(parts):
             return all(holds(part, record, subject) for part in parts)
         case Or(parts):

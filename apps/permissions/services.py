@@ -12,7 +12,7 @@ from apps.core.actor import Actor
 from apps.core.errors import Conflict, FieldError, Invalid, NotFound, PermissionDenied
 from apps.core.scope import current_tenant
 from apps.identity.models import Membership
-from apps.permissions import bodies
+from apps.permissions import bodies, conditions, known, policies
 from apps.permissions.access import Access, access_for
 from apps.permissions.bodies import SetGrant
 from apps.permissions.builtin import BUILT_IN
@@ -30,7 +30,7 @@ def create_set(
     """Create a permission set; raises `Invalid` for a bad body and `Conflict` for a taken name."""
     access = _allowed(by)
     _check_name(name)
-    kept = bodies.check(body)
+    kept = _judged(body)
     if name in BUILT_IN or PermissionSet.objects.filter(name=name).exists():
         raise Conflict(f"A permission set named {name} exists already.", code="UNIQUE_VIOLATION")
     _within(by, access, bodies.compiled(name, kept))
@@ -56,7 +56,7 @@ def update_set(
     found = _find(name)
     before = _values(found)
     if body is not None:
-        found.body = bodies.check(body)
+        found.body = _judged(body)
         _within(by, access, bodies.compiled(name, found.body))
     found.label = found.label if label is None else label
     found.description = found.description if description is None else description
@@ -145,6 +145,21 @@ def _allowed(by: Actor) -> Access:
         ledger.denied("permission_set.changed", by=by, reason=reason)
         raise PermissionDenied(reason, details={"permission": PERMISSION})
     return access
+
+
+def _judged(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body in its kept form; raises `Invalid` also for a condition that has no rule over its object."""
+    kept = bodies.check(body)
+    errors: list[FieldError] = []
+    for index, entry in enumerate(kept.get("rowLevelSecurity", ())):
+        obj = known.find(entry["object"])
+        for key in ("using", "check"):
+            condition = policies.condition(entry.get(key))
+            path = f"rowLevelSecurity.{index}.{key}"
+            errors += conditions.problems(path, condition, None if obj is None else obj.all_fields)
+    if errors:
+        raise Invalid("The permission set is not valid.", errors)
+    return kept
 
 
 def _within(by: Actor, access: Access, wanted: SetGrant) -> None:

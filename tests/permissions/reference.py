@@ -8,7 +8,7 @@ def bound(value, subject):
     return subject.facts.get(value.name) if name == "Mine" else value
 
 
-def truth(rule, record, subject):
+def truth(rule, record, subject):  # noqa: PLR0911 - one answer a kind of rule
     """Evaluate by tables of three-valued logic, and let only "true" through at every step."""
     name = type(rule).__name__
     if name == "Always":
@@ -17,6 +17,8 @@ def truth(rule, record, subject):
         return False
     if name == "SharedWith":
         return record[rule]
+    if name == "Holds":
+        return sum(value == rule.value for value in subject.facts.get(rule.fact) or ()) > 0
     if name == "Not":
         return truth(rule.part, record, subject) is False
     if name in ("And", "Or"):

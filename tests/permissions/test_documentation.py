@@ -21,7 +21,7 @@ def words(name):
 
 
 def test_permissions_guide():
-    known = {*KEYS, *SYSTEM_PERMISSIONS, *BUILT_IN, *AREAS, *BODY_KEYS, *FIELD_KEYS, *SCOPES}
+    known = {*KEYS, *SYSTEM_PERMISSIONS, *BUILT_IN, *AREAS, *BODY_KEYS, *FIELD_KEYS, *SCOPES, *POLICY_KEYS}
     assert known <= words("permissions.md")
 
 

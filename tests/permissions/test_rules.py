@@ -20,6 +20,7 @@ from apps.permissions.rules import (
     FieldHas,
     FieldIn,
     FieldText,
+    Holds,
     Mine,
     Never,
     Not,
@@ -47,7 +48,12 @@ COLUMNS = {
 }
 TAGS = ["aa", "b_b", "it's", "zz"]
 TEXTS = ["", "we", "%", "e", "t's", "_", "We%t", "\\"]
-FACTS = {"name": ["west", "", None], "team": [[], USERS[:2], None], "tag": ["aa", None]}
+FACTS = {
+    "name": ["west", "", None],
+    "team": [[], USERS[:2], None],
+    "tag": ["aa", None],
+    "roles": [[], ["boss"], None],
+}
 TYPES = {
     "owner_id": "uuid",
     "region": "text",
@@ -68,7 +74,7 @@ def random_rows(chance, count):
 
 
 def random_rule(chance, depth=0):  # noqa: C901, PLR0911 - one answer a kind of rule
-    leaves = ["always", "never", "owner", "equals", "in", "compare", "has", "text", "mine"]
+    leaves = ["always", "never", "owner", "equals", "in", "compare", "has", "text", "mine", "holds"]
     kind = chance.choice(leaves if depth > 3 else [*leaves, "and", "or", "not", "and", "or", "not"])
     if kind == "always":
         return Always()
@@ -85,6 +91,8 @@ def random_rule(chance, depth=0):  # noqa: C901, PLR0911 - one answer a kind of 
         return FieldHas("tags", chance.choice([*TAGS, Mine("tag")]))
     if kind == "text":
         return FieldText("region", chance.choice(["starts", "ends", "contains"]), chance.choice(TEXTS))
+    if kind == "holds":
+        return Holds("roles", chance.choice(["boss", "it's"]))
     if kind == "mine":
         return chance.choice([FieldIn("owner_id", Mine("team")), FieldEquals("region", Mine("name"))])
     plain = [name for name in COLUMNS if name != "tags"]

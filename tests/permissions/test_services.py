@@ -120,11 +120,19 @@ def test_sets_of_modules(inside):
         ({"rowLevelSecurity": {"a": 1}}, "rowLevelSecurity", "invalid_shape"),
         ({"rowLevelSecurity": [1]}, "rowLevelSecurity.0", "invalid_shape"),
         ({"rowLevelSecurity": [POLICY | {"when": "x"}]}, "rowLevelSecurity.0.when", "unknown_field"),
-        ({"rowLevelSecurity": [POLICY | {"operation": "x"}]}, "rowLevelSecurity.0.operation", "invalid_option"),
+        (
+            {"rowLevelSecurity": [POLICY | {"operation": "x"}]},
+            "rowLevelSecurity.0.operation",
+            "invalid_option",
+        ),
         ({"rowLevelSecurity": [POLICY | {"using": None}]}, "rowLevelSecurity.0.using", "required"),
         ({"rowLevelSecurity": [POLICY | {"using": 1}]}, "rowLevelSecurity.0.using", "invalid_shape"),
         ({"rowLevelSecurity": [POLICY | {"object": ""}]}, "rowLevelSecurity.0.object", "invalid_value"),
-        ({"rowLevelSecurity": [POLICY | {"positions": "x"}]}, "rowLevelSecurity.0.positions", "invalid_shape"),
+        (
+            {"rowLevelSecurity": [POLICY | {"positions": "x"}]},
+            "rowLevelSecurity.0.positions",
+            "invalid_shape",
+        ),
         ({"rowLevelSecurity": [POLICY | {"enabled": 1}]}, "rowLevelSecurity.0.enabled", "invalid_boolean"),
     ],
 )
