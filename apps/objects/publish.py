@@ -258,6 +258,11 @@ def _carry_rights(changed: Sequence[ObjectDef], known: Catalog) -> None:
         body = dict(row.body)
         body["objects"] = {objects.get(k, k): v for k, v in body.get("objects", {}).items()}
         body["fields"] = {fields.get(k, k): v for k, v in body.get("fields", {}).items()}
+        if "rowLevelSecurity" in body:
+            body["rowLevelSecurity"] = [
+                entry | {"object": objects.get(entry["object"], entry["object"])}
+                for entry in body["rowLevelSecurity"]
+            ]
         if body != row.body:
             permissions.update_set(name=row.name, body=body, by=SYSTEM)
 
@@ -287,6 +292,7 @@ def _grant(definitions: Sequence[ObjectDef], *, module: str, by: Actor) -> None:
                     "objects": dict(body.get("objects", {})),
                     "fields": dict(body.get("fields", {})),
                     "systemPermissions": list(body.get("systemPermissions", [])),
+                    "rowLevelSecurity": list(body.get("rowLevelSecurity", [])),
                 }
             body = wanted[name]
             kept = {k: v for k, v in body["fields"].items() if not k.startswith(f"{definition.name}.")}

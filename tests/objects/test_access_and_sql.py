@@ -9,9 +9,10 @@ from apps.core.scope import current_tenant
 from apps.objects import catalog
 from apps.objects.query import plans
 from apps.objects.query.plans import View
-from apps.permissions import access, rules
+from apps.permissions import reach, rules
 from apps.permissions.access import Access, bundle
 from apps.permissions.bodies import compiled
+from apps.permissions.predicates import to_sql
 from apps.permissions.rights import KEYS
 from tests.objects.world import insert
 
@@ -72,16 +73,12 @@ def test_the_statement_and_the_check_agree(inside):
     assert differences(inside, 12_000) is None
 
 
-def no_rule(op, bits, obj):
-    return rules.Always()
-
-
 def no_deletion(self, obj, alias, *, op="read", deleted=False):
-    return rules.to_sql(self.access.predicate(op, obj), alias, self.params.items)
+    return to_sql(self.access.predicate(op, obj), alias, self.params.items)
 
 
 def everyone(self, op, obj, record):
-    return rules.holds(self.predicate(op, obj), record, user=record.get("owner_id"))
+    return rules.holds(self.predicate(op, obj), record, rules.Subject(record.get("owner_id")))
 
 
 @pytest.mark.parametrize(
@@ -89,19 +86,18 @@ def everyone(self, op, obj, record):
     [
         ("apps.objects.query.compiler.Compiler", "visible", no_deletion),
         ("apps.permissions.access.Access", "holds", everyone),
-        ("apps.objects.query.compiler.rules", "to_sql", lambda rule, alias, params: sql.SQL("true")),
+        ("apps.objects.query.compiler", "to_sql", lambda *a, **k: sql.SQL("true")),
     ],
 )
 def test_a_difference_is_noticed(inside, monkeypatch, target, name, broken):
     """Negative control: a broken half is found by the same comparison."""
-    module, _, last = target.rpartition(".")
-    monkeypatch.setattr(f"{module}.{last}.{name}", broken)
+    monkeypatch.setattr(f"{target}.{name}", broken)
     assert differences(inside, 12_000) is not None
 
 
 def test_a_rule_that_is_always_true_is_noticed(inside, monkeypatch):
     """Negative control: both halves agree on a wrong rule, so the rights themselves must be compared too."""
-    monkeypatch.setattr(access, "_rule", no_rule)
+    monkeypatch.setattr(reach.Reach, "rule", rules.Always())
     nobody = Access(inside.user("sales"), bundle((compiled("fresh", {"objects": {}}),)))
     lead = catalog.catalog().object("qa_lead")
     nobody.grants.compiled.clear()

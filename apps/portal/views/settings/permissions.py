@@ -183,11 +183,14 @@ def _save(request: HttpRequest, found: SetView, *, fresh: bool) -> HttpResponse:
     objects = {}
     for definition in catalog():
         granted = request.POST.getlist(f"object.{definition.name}")
-        objects[definition.name] = {key: key in granted for key, _label in RIGHTS}
+        kept = found.body.get("objects", {}).get(definition.name, {})
+        scopes = {key: kept[key] for key in ("readScope", "writeScope") if key in kept}
+        objects[definition.name] = {key: key in granted for key, _label in RIGHTS} | scopes
     body = {
         "objects": objects,
         "fields": found.body.get("fields", {}),
         "systemPermissions": request.POST.getlist("system"),
+        "rowLevelSecurity": found.body.get("rowLevelSecurity", []),
     }
     description = request.POST.get("description", "").strip()
     if fresh:
