@@ -66,7 +66,7 @@ class Door(APIView):
         try:
             response = self._answer(call, kwargs)
         except Problem as problem:
-            response = answers.refusal(problem)
+            response = self.refused(call, problem)
         except (SuspiciousOperation, UnreadablePostError) as error:
             response = answers.refusal(
                 Problem("INVALID_REQUEST", f"The request cannot be read: {error}", status=400)
@@ -92,6 +92,14 @@ class Door(APIView):
         """Return the HTTP methods that this door serves, HEAD beside GET, sorted."""
         served = {verb.upper() for verb in VERBS if hasattr(cls, verb)}
         return sorted(served | {"HEAD"} if "GET" in served else served)
+
+    def refused(self, call: Call, problem: Problem) -> HttpResponse:
+        """Answer with a refusal."""
+        return answers.refusal(problem)
+
+    def reads(self, call: Call) -> bool:
+        """Say whether the call changes nothing."""
+        return not call.is_write or self.reading_posts
 
     def _answer(self, call: Call, kwargs: dict[str, Any]) -> HttpResponseBase:
         handler = self._handler(call.request)
@@ -188,7 +196,7 @@ class Door(APIView):
         scopes = call.actor.scopes
         if scopes is None or "*" in scopes:
             return
-        reads = not call.is_write or self.reading_posts
+        reads = self.reads(call)
         if scopes and (reads or any(_writes(scope) for scope in scopes)):
             return
         raise PermissionDenied(
@@ -206,13 +214,13 @@ class Door(APIView):
         return method in self.opens or self._replays(call)
 
     def _replays(self, call: Call) -> bool:
-        return self.replays and call.is_write and not self.reading_posts and call.idempotency_key is not None
+        return self.replays and call.idempotency_key is not None and not self.reads(call)
 
     def _check_key(self, call: Call) -> None:
         """Refuse a write without a key where the installation asks for one."""
-        if not self.replays or self.reading_posts or call.idempotency_key is not None:
+        if not self.replays or call.idempotency_key is not None:
             return
-        if idempotency.is_required(call.request.method, tag_of(call.request.path)):
+        if idempotency.is_required(call.request.method, tag_of(call.request.path)) and not self.reads(call):
             raise idempotency.missing()
 
     def _scope(self, call: Call) -> AbstractContextManager[Any]:

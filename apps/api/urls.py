@@ -18,6 +18,7 @@ from apps.api import (
 )
 from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
+from apps.api.graphql import door as graphql
 from apps.api.imports import doors as imports
 from apps.api.live.signpost import EventStreamDoor
 from apps.api.meta import doors as meta
@@ -76,6 +77,7 @@ urlpatterns = [
     path(f"{V1}/", include("apps.api.hooks.urls")),
     *data_urls(f"{V1}/data"),
     path(f"{V1}/batch", batches.TransactionDoor.as_view()),
+    path(f"{V1}/graphql", graphql.GraphQLDoor.as_view(), name="graphql"),
     path(f"{V1}/search", search.SearchDoor.as_view()),
     path(f"{V1}/security/explain", security.ExplainDoor.as_view()),
     path(f"{V1}/meta", meta.TypesDoor.as_view()),

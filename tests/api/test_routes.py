@@ -114,6 +114,7 @@ CASES: dict[str, dict[str, Case]] = {
         "PUT": case({"url": "https://ledger.example.org/"}),
         "DELETE": NOT_FOUND,
     },
+    "api/v1/graphql": {"GET": case(query="query={me{id}}"), "POST": case({"query": "{me{id}}"})},
     "api/v1/search": {"GET": case(query="q=x")},
     "api/v1/security/explain": {"POST": case({"object": "api_lead", "operation": "read"})},
     "api/v1/meta": {"GET": OK},

@@ -23,8 +23,8 @@ from apps.permissions.rights import Operation
 
 NEVER_SHOWN = frozenset({"deleted_at"})
 USER = sql.SQL(
-    "(SELECT row_to_json(x) FROM (SELECT u.id, u.name, u.email FROM public.identity_user u"
-    " JOIN public.identity_membership m ON m.user_id = u.id AND m.tenant_id = %s WHERE u.id = {}) x)"
+    "(SELECT row_to_json(x$) FROM (SELECT u.id, u.name, u.email FROM public.identity_user u"
+    " JOIN public.identity_membership m ON m.user_id = u.id AND m.tenant_id = %s WHERE u.id = {}) x$)"
 )
 
 
@@ -174,7 +174,7 @@ class Compiler:
             parts = [identity, self.visible(target, alias)]
             if wanted.where != tree.EVERYTHING:
                 parts.append(predicate(wanted.where, alias, self.params))
-            record = sql.SQL("(SELECT row_to_json(x) FROM (SELECT {} FROM {} {} WHERE {}) x)").format(
+            record = sql.SQL("(SELECT row_to_json(x$) FROM (SELECT {} FROM {} {} WHERE {}) x$)").format(
                 columns, self.table(target), sql.Identifier(alias), sql.SQL(" AND ").join(parts)
             )
         return sql.SQL("coalesce({}, to_json({}))").format(record, column)

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from apps.core.actor import Actor
 from apps.core.db import fast
 from apps.core.scope import TenantRef, current_tenant
 from apps.objects.definitions import ObjectDef
-from apps.objects.query import cursor, plans, refusals, tree, watch
+from apps.objects.query import cursor, outputs_watch, plans, refusals, tree, watch
 from apps.objects.query.compiler import check_named
 from apps.objects.query.filters import FilterReader
 from apps.objects.query.macros import Moment
@@ -37,6 +37,12 @@ class Page:
     next_cursor: str | None
     clock: int
     platform_clock: int
+    places: Sequence[str] = ()
+    audience: str = ""
+
+    def cursor_at(self, index: int) -> str:
+        """Return the cursor of one of the rows of a page that was asked for with cursors."""
+        return cursor.encode(self.places[index], self.audience)
 
     def body(self) -> bytes:
         """Return the answer of the protocol: `{object, records, total?, hasMore, nextCursor?}`."""
@@ -106,13 +112,14 @@ def find(
         check_named(view.access, view.catalog, obj, query.named)
         if query.shape.deleted:
             view.access.require("delete", obj)
-        return _page(view, obj, query, op, by)
+        return page(view, obj, query, by=by, op=op)
 
     return plans.with_view(here, by, ask)
 
 
-def _page(view: View, obj: ObjectDef, query: tree.Query, op: Operation, by: Actor) -> Page:
-    shape = watch.with_ids(view.catalog, obj, query.shape) if watch.watched(view.catalog) else query.shape
+def page(view: View, obj: ObjectDef, query: tree.Query, *, by: Actor, op: Operation = "read") -> Page:
+    """Return the page of a query that was read against this view, its named fields checked."""
+    shape = _watched(view, obj, query.shape) if watch.watched(view.catalog) else query.shape
     place: cursor.Values = ()
     who = ""
     if shape.paged:
@@ -129,9 +136,20 @@ def _page(view: View, obj: ObjectDef, query: tree.Query, op: Operation, by: Acto
     after = None
     if shape.paged and more and query.limit:
         after = cursor.encode(read.rows[query.limit - 1][1], who)
+    rows = rows[: query.limit]
     if watch.watched(view.catalog):
-        watch.note(view, obj, rows[: query.limit], shape.expand, by=by, op=op, groups=shape.aggregates)
-    return Page(obj.name, rows[: query.limit], more, total, kind, after, read.clock, read.platform_clock)
+        if shape.outputs is not None:
+            rows = outputs_watch.noted(view, obj, rows, shape.outputs, by=by)
+        else:
+            watch.note(view, obj, rows, shape.expand, by=by, op=op, groups=shape.aggregates)
+    places = [row[1] for row in read.rows[: len(rows)]] if shape.paged else ()
+    return Page(obj.name, rows, more, total, kind, after, read.clock, read.platform_clock, places, who)
+
+
+def _watched(view: View, obj: ObjectDef, shape: tree.Shape) -> tree.Shape:
+    if shape.outputs is None:
+        return watch.with_ids(view.catalog, obj, shape)
+    return replace(shape, outputs=outputs_watch.with_ids(view.catalog, obj, shape.outputs))
 
 
 def _total(

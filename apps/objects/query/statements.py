@@ -4,7 +4,7 @@ from psycopg import sql
 
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import kind_of
-from apps.objects.query import cursor, tree
+from apps.objects.query import cursor, outputs, tree
 from apps.objects.query.compiler import LIMIT, OFFSET, RECORD, Compiler, Plan
 from apps.objects.query.refusals import COUNT_CAP
 from apps.objects.query.where import predicate
@@ -22,8 +22,7 @@ SHAPES = {
 def page(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
     """Return the statement of a page: one row a record (JSON text), then total and place where asked for."""
     total = _total(compiler, obj, shape) if shape.count in ("exact", "capped") else None
-    fields = tuple(obj.all_fields) if shape.deleted and shape.fields is None else shape.fields
-    columns = compiler.columns(obj, R, fields, shape.expand)
+    columns = _columns(compiler, obj, shape)
     conditions = [compiler.conditions(obj, shape, R)]
     if shape.after is not None:
         conditions.append(cursor.after_sql(obj, shape, R, compiler.params))
@@ -38,8 +37,8 @@ def page(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
         source = _placed(columns, cursor.place_sql(shape, R), rows)
         record = sql.SQL("y.j, y.p")
     else:
-        source = sql.SQL("(SELECT {} {}) x").format(columns, rows)
-        record = sql.SQL("row_to_json(x)::text, NULL")
+        source = sql.SQL("(SELECT {} {}) x$").format(columns, rows)
+        record = sql.SQL("row_to_json(x$)::text, NULL")
     if total is None:
         return compiler.plan(sql.SQL("SELECT {}, NULL FROM {}").format(record, source))
     return compiler.plan(
@@ -47,9 +46,16 @@ def page(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
     )
 
 
+def _columns(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> sql.Composable:
+    if shape.outputs is not None:
+        return outputs.columns(compiler, obj, R, shape.outputs)
+    fields = tuple(obj.all_fields) if shape.deleted and shape.fields is None else shape.fields
+    return compiler.columns(obj, R, fields, shape.expand)
+
+
 def _placed(columns: sql.Composable, place: sql.Composable, rows: sql.Composable) -> sql.Composable:
     """Return the source of a page whose rows carry their place beside the JSON."""
-    record = sql.SQL("(SELECT row_to_json(x) FROM (SELECT {}) x)::text").format(columns)
+    record = sql.SQL("(SELECT row_to_json(x$) FROM (SELECT {}) x$)::text").format(columns)
     return sql.SQL("(SELECT {} AS j, {} AS p {}) y").format(record, place, rows)
 
 
@@ -83,10 +89,10 @@ def record(
     columns = compiler.columns(obj, R, fields, expand)
     identity = sql.SQL("r.id = {}").format(compiler.params.add(RECORD))
     visible = compiler.visible(obj, R, op=compiler.op)
-    source = sql.SQL("(SELECT {} FROM {} r WHERE {} AND {}) x").format(
+    source = sql.SQL("(SELECT {} FROM {} r WHERE {} AND {}) x$").format(
         columns, compiler.table(obj), identity, visible
     )
-    return compiler.plan(sql.SQL("SELECT row_to_json(x)::text FROM {}").format(source))
+    return compiler.plan(sql.SQL("SELECT row_to_json(x$)::text FROM {}").format(source))
 
 
 def groups(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
@@ -113,8 +119,8 @@ def groups(compiler: Compiler, obj: ObjectDef, shape: tree.Shape) -> Plan:
         ]
     )
     text = sql.SQL(
-        "SELECT row_to_json(x)::text, NULL, NULL FROM"
-        " (SELECT {} FROM ({}) g WHERE {} ORDER BY {} LIMIT {} OFFSET {}) x"
+        "SELECT row_to_json(x$)::text, NULL, NULL FROM"
+        " (SELECT {} FROM ({}) g WHERE {} ORDER BY {} LIMIT {} OFFSET {}) x$"
     ).format(
         _wire(obj, shape),
         grouped,

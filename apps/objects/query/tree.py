@@ -76,6 +76,67 @@ class Expand:
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """A field of the record under a name of the caller's."""
+
+    alias: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A text that every record shows under that name."""
+
+    alias: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The same record once more, as other `outputs`."""
+
+    alias: str
+    outputs: tuple["Output", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The record behind a reference, as `outputs`; null when the reader may not see it."""
+
+    alias: str
+    field: str
+    outputs: tuple["Output", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a `Gather` shows under one name: its records as `outputs`, their number, whether there are more, or a text."""
+
+    alias: str
+    kind: Literal["records", "total", "more", "text"]
+    outputs: tuple["Output", ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """The records of another object whose reference `field` points to this one; `limit`, `offset` are slots."""
+
+    alias: str
+    object: str
+    field: str
+    parts: tuple[Part, ...]
+    limit: int
+    offset: int
+    where: Node = EVERYTHING
+    sort: tuple[Sort, ...] = ()
+    search: "Search | None" = None
+
+
+Output = Value | Constant | Again | Follow | Gather
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """Every term must occur in one of `fields` (None: the object's searchable ones), in any case."""
 
@@ -119,6 +180,9 @@ class Shape:
     paged: bool = False
     after: tuple[bool, ...] | None = None  # per sort key: whether the cursor's value is NULL
     deleted: bool = False
+    outputs: tuple[Output, ...] | None = (
+        None  # the record as the caller wants it, in place of `fields` and `expand`
+    )
 
     @property
     def aggregates(self) -> bool:

@@ -126,7 +126,7 @@ def _whole(
     if call.clock is not None:
         return _guarded(call, compiler, checks, body, book, columns)
     head: sql.Composable = sql.SQL("WITH ")
-    answer = sql.SQL("(SELECT row_to_json(x)::text FROM (SELECT {} FROM made r) x)").format(columns)
+    answer = sql.SQL("(SELECT row_to_json(x$)::text FROM (SELECT {} FROM made r) x$)").format(columns)
     tail: sql.Composable = sql.SQL("SELECT {}").format(answer)
     if checks:
         named = [sql.SQL("{} AS {}").format(test, sql.Identifier(f"c{i}")) for i, test in enumerate(checks)]
@@ -155,7 +155,7 @@ def _guarded(
     whole = [sql.SQL("f.fresh"), *(sql.Identifier("f", f"c{i}") for i in range(len(checks)))]
     text = sql.SQL(
         "WITH found AS (SELECT {}), made AS ({} RETURNING *), {}"
-        " SELECT (SELECT row_to_json(x)::text FROM (SELECT {} FROM made r) x),"
+        " SELECT (SELECT row_to_json(x$)::text FROM (SELECT {} FROM made r) x$),"
         " (CASE WHEN {} AND EXISTS (SELECT 1 FROM made) THEN '1' ELSE 'swerve' END)::integer FROM found f"
     ).format(
         sql.SQL(", ").join([*named, fresh]),
