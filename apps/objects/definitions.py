@@ -67,7 +67,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class FieldDef:
-    """One field of an object. Numbers are Decimal; `options` is empty unless the type is a choice."""
+    """One field of an object. Numbers are Decimal; `options` is empty unless the type is a choice.
+
+    `parts` are the fields inside a composite, a repeater's rows or a record's entries.
+    """
 
     name: str
     type: str
@@ -87,6 +90,10 @@ class FieldDef:
     max: Decimal | None = None
     precision: int | None = None
     scale: int | None = None
+    step: Decimal | None = None
+    dimensions: int | None = None
+    language: str | None = None
+    parts: tuple[FieldDef, ...] = ()
     autonumber_format: str | None = None
     currency: str | None = None
     summary: Summary | None = None

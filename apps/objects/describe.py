@@ -25,6 +25,9 @@ OPTIONAL = (
     ("max", "max"),
     ("precision", "precision"),
     ("scale", "scale"),
+    ("step", "step"),
+    ("dimensions", "dimensions"),
+    ("language", "language"),
     ("autonumberFormat", "autonumber_format"),
     ("currency", "currency"),
     ("group", "group"),
@@ -79,11 +82,13 @@ def field_item(definition: ObjectDef, field: FieldDef, locale: str | None = None
     for key, attribute in OPTIONAL:
         value = getattr(field, attribute)
         if value is not None:
-            item[key] = number(value) if key in ("min", "max") else value
+            item[key] = number(value) if key in ("min", "max", "step") else value
     for key, attribute in CONDITIONS:
         source = getattr(field, attribute)
         if source is not None:
             item[key] = cel(source)
+    if field.parts:
+        item["fields"] = {part.name: _part_item(part) for part in field.parts}
     return item
 
 
@@ -119,6 +124,20 @@ def validation_item(rule: Validation) -> dict[str, Any]:
     for key in ("then", "otherwise"):
         if (inner := getattr(rule, key)) is not None:
             item[key] = validation_item(inner)
+    return item
+
+
+def _part_item(part: FieldDef) -> dict[str, Any]:
+    """Return a field inside a field."""
+    item: dict[str, Any] = {"type": part.type, "label": part.label, "required": part.required}
+    if part.description:
+        item["description"] = part.description
+    if part.options:
+        item["options"] = [{"value": o.value, "label": o.label} for o in part.options]
+    for key, attribute in OPTIONAL:
+        value = getattr(part, attribute)
+        if value is not None:
+            item[key] = number(value) if key in ("min", "max", "step") else value
     return item
 
 

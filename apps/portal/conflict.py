@@ -51,7 +51,7 @@ def conflict_page(
         Difference(
             name=name,
             label=show.label(definition, name),
-            theirs=show.cell(current.get(name), definition.fields[name], definition, names),
+            theirs=show.brief(current.get(name), definition.fields[name], definition, names),
             mine=_shown(values[name], name, definition, names),
             both=now.get(name, "") != original.get(name, ""),
         )
@@ -79,6 +79,6 @@ def _ids(definition: ObjectDef, texts: Mapping[str, str]) -> dict[str, str]:
 
 def _shown(value: Any, name: str, definition: ObjectDef, names: show.Names) -> SafeString:
     try:
-        return show.cell(value, definition.fields[name], definition, names)
+        return show.brief(value, definition.fields[name], definition, names)
     except (ValueError, TypeError, ArithmeticError):  # what was typed is no value of the field
         return format_html("{}", value)

@@ -21,7 +21,9 @@ from apps.portal.listing.filters import Condition
 from apps.portal.navigation import icon_of
 
 SHOWN, MOST_COLUMNS = 5, 5
-WIDE_CELLS = frozenset({"longtext", "json"})
+WIDE_CELLS = frozenset(
+    {"longtext", "json", "markdown", "html", "code", "composite", "repeater", "record", "signature"}
+)
 
 
 @dataclass(frozen=True)

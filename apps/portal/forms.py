@@ -1,14 +1,14 @@
 """Forms generated from definitions: what an input shows, and what its text means to the record."""
 
 import datetime as dt
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.core.actor import Actor
 from apps.core.errors import FieldError, Invalid
@@ -17,11 +17,11 @@ from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds.kind import kind_of
 from apps.objects.kinds.problem import AcceptContext
 from apps.portal import records, show
+from apps.portal.widgets import Parts, Rating, Rows, parts_of, read, widget_of
 
-WIDE = frozenset({"textarea", "json", "multiselect"})
-PLACEHOLDERS = {"email": "name@example.com", "url": "https://", "tel": "+1 555 0100"}
+PLACEHOLDERS = {"email": "name@example.com", "url": "https://", "tel": "+1 555 0100", "color": "#1f6feb"}
 NEVER = frozenset({"readonly", "hidden"})
-LOCAL = "%Y-%m-%dT%H:%M"
+BLANK = "__new__"  # stands for the key of a row that a script adds
 TEXT_SUFFIX, ORIGINAL_PREFIX = "__text", "original."
 
 
@@ -42,6 +42,7 @@ class Input:
     label: str
     widget: str
     value: str = ""
+    type: str = "text"
     title: str = ""
     help: str = ""
     error: str = ""
@@ -49,15 +50,34 @@ class Input:
     placeholder: str = ""
     required: bool = False
     wide: bool = False
+    grouped: bool = False
+    secret: bool = False
     reference: str = ""
+    language: str = ""
     choices: tuple[Choice, ...] = ()
+    parts: tuple["Input", ...] = ()
+    rows: tuple["Row", ...] = ()
+    blank: "Row | None" = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def template(self) -> str:
+        """The template of the widget."""
+        return f"components/widgets/{self.widget}.html"
 
     @property
     def described_by(self) -> str:
         """The ids of help and error, for aria-describedby."""
         found = [f"help-{self.name}"] if self.help else []
         return " ".join([*found, f"error-{self.name}"] if self.error else found)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a repeater: its key in the names of its inputs, and the inputs."""
+
+    key: str
+    parts: tuple[Input, ...]
 
 
 @dataclass(frozen=True)
@@ -69,19 +89,8 @@ class Section:
 
 
 def text_of(field_: FieldDef, value: Any) -> str:
-    """Return a wire value as the text of its input; `read` turns it back."""
-    if value is None:
-        return ""
-    kind = kind_of(field_)
-    if kind.widget == "datetime":
-        return show.moment(value).strftime(LOCAL)
-    if kind.widget == "multiselect":
-        return ";".join(value)
-    if kind.widget == "checkbox":
-        return "true" if value else ""
-    if kind.widget == "json":
-        return json.dumps(value, ensure_ascii=False, indent=2, default=str)
-    return str(value)
+    """Return a wire value as the text of its input; `raw` turns it back."""
+    return "" if value is None else widget_of(field_).text(field_, value)
 
 
 def writable(definition: ObjectDef, editable: frozenset[str]) -> list[FieldDef]:
@@ -121,57 +130,95 @@ def sections(
 def _input(
     f: FieldDef, definition: ObjectDef, value: str, error: str, names: show.Names, members: Mapping[str, str]
 ) -> Input:
-    kind, locale = kind_of(f), show.locale()
-    unit = {
-        "currency": show.SYMBOLS.get(f.currency or names.currency, f.currency or names.currency),
-        "percent": "%",
-    }
+    widget = widget_of(f)
     title = names.records.get((f.reference, value), "") if f.reference else ""
-    return Input(
-        name=f.name,
+    return replace(
+        _box(f, f.name, widget.shown(value), names),
         label=show.label(definition, f.name),
-        widget=kind.widget,
-        value=value,
         title=title,
-        help=definition.field_description(f.name, locale),
+        help=definition.field_description(f.name, show.locale()),
         error=error,
+        choices=_choices(f, definition, value, members),
+        parts=_parts(f, f.name, value, names),
+        rows=_rows(f, value, names),
+        blank=_row(f, f"{f.name}.{BLANK}", {}, names) if isinstance(widget, Rows) else None,
+    )
+
+
+def _box(f: FieldDef, name: str, value: str, names: show.Names) -> Input:
+    """Return the input of a field, or of a field inside one, without its words and choices."""
+    kind, widget = kind_of(f), widget_of(f)
+    own = f.currency or names.currency
+    unit = {"currency": show.SYMBOLS.get(own, own), "percent": "%", "progress": "%"}
+    return Input(
+        name=name,
+        label=f.label,
+        widget=widget.template,
+        type=widget.type,
+        value=value,
         unit=unit.get(kind.cell, ""),
         placeholder=PLACEHOLDERS.get(kind.widget, ""),
-        required=f.required and kind.widget != "checkbox",
-        wide=kind.widget in WIDE,
+        required=f.required and kind.sql_type != "boolean",
+        wide=widget.wide,
+        grouped=widget.grouped,
         reference=f.reference or "",
-        choices=_choices(f, definition, value, members),
-        attributes=_attributes(f),
+        language=f.language or "",
+        attributes=widget.attributes(f),
+        secret=kind.write_only,
     )
+
+
+def _parts(f: FieldDef, name: str, value: str, names: show.Names) -> tuple[Input, ...]:
+    widget = widget_of(f)
+    if not isinstance(widget, Parts) or isinstance(widget, Rows):
+        return ()
+    return _row(f, name, read(value) if value else {}, names).parts
+
+
+def _rows(f: FieldDef, value: str, names: show.Names) -> tuple[Row, ...]:
+    """Return the rows of a repeater and an empty one, for browsers without scripts."""
+    if not isinstance(widget_of(f), Rows):
+        return ()
+    found = (read(value) if value else None) or []
+    texts = [*(row for row in found if isinstance(row, dict)), {}]
+    return tuple(_row(f, f"{f.name}.{place}", row, names) for place, row in enumerate(texts))
+
+
+def _row(f: FieldDef, name: str, texts: Any, names: show.Names) -> Row:
+    given = texts if isinstance(texts, Mapping) else {}
+    made = []
+    for part in parts_of(f):
+        value = str(given.get(part.name, ""))
+        choices = tuple(Choice(o.value, o.label, o.value == value) for o in part.options)
+        box = _box(part, f"{name}.{part.name}", widget_of(part).shown(value), names)
+        made.append(replace(box, help=part.description, choices=choices + _stars(part, value)))
+    return Row(name.rpartition(".")[2], tuple(made))
 
 
 def _choices(
     f: FieldDef, definition: ObjectDef, value: str, members: Mapping[str, str]
 ) -> tuple[Choice, ...]:
-    widget = kind_of(f).widget
-    if widget in ("select", "multiselect"):
-        chosen = value.split(";")
+    if f.options:
+        chosen = value.split(";") if kind_of(f).is_array else [value]
         locale = show.locale()
         return tuple(
             Choice(o.value, definition.option_label(f.name, o.value, locale), o.value in chosen)
             for o in f.options
         )
-    if widget == "user":
-        return tuple(Choice(key, name, key == value) for key, name in members.items())
-    return ()
+    if kind_of(f).widget in ("user", "users"):
+        chosen = value.split(";")
+        return tuple(Choice(key, name, key in chosen) for key, name in members.items())
+    return _stars(f, value)
 
 
-def _attributes(f: FieldDef) -> dict[str, str]:
-    kind = kind_of(f)
-    found: dict[str, str] = {}
-    if kind.widget == "number":
-        found |= {"inputmode": "decimal"}
-    if kind.widget in ("text", "email", "url", "tel", "textarea"):
-        limit = getattr(kind, "max_length", None)
-        found["maxlength"] = str(limit(f) if callable(limit) else 255)
-    if kind.widget == "email":
-        found["autocomplete"] = "off"
-    return found
+def _stars(f: FieldDef, value: str) -> tuple[Choice, ...]:
+    widget = widget_of(f)
+    if not isinstance(widget, Rating):
+        return ()
+    words = (ngettext("%(n)s star", "%(n)s stars", n) % {"n": n} for n in widget.stars(f))
+    return tuple(
+        Choice(str(n), word, str(n) == value) for n, word in zip(widget.stars(f), words, strict=True)
+    )
 
 
 def defaults(definition: ObjectDef, values: Mapping[str, Any]) -> dict[str, str]:
@@ -181,30 +228,13 @@ def defaults(definition: ObjectDef, values: Mapping[str, Any]) -> dict[str, str]
 
 def posted(definition: ObjectDef, editable: frozenset[str], post: QueryDict) -> dict[str, str]:
     """Return the texts that a member sent, by field."""
-    texts = {}
-    for f in writable(definition, editable):
-        widget = kind_of(f).widget
-        if widget == "multiselect":
-            texts[f.name] = ";".join(post.getlist(f.name))
-        elif f.name in post or widget == "checkbox":
-            texts[f.name] = (
-                post.get(f.name, "").strip()
-                if widget != "textarea"
-                else post.get(f.name, "").replace("\r\n", "\n")
-            )
-    return texts
+    sent = {f.name: widget_of(f).posted(f, post, f.name) for f in writable(definition, editable)}
+    return {name: text for name, text in sent.items() if text is not None}
 
 
 def raw(f: FieldDef, text: str) -> Any:
     """Return what the record's service should judge for the text of an input."""
-    kind = kind_of(f)
-    if kind.widget == "checkbox":
-        return text == "true"
-    if kind.widget == "multiselect":
-        return [part for part in text.split(";") if part] or None
-    if kind.widget == "number":
-        return kind.from_text(f, text.replace("\u202f", "").replace("\u00a0", "").replace(" ", ""))
-    return kind.from_text(f, text)
+    return widget_of(f).raw(f, text)
 
 
 def zone() -> dt.tzinfo:

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 FALLBACK_ICON = "box"
+STAR = "M12 2.6l2.9 5.9 6.5.9-4.7 4.6 1.1 6.5L12 17.4l-5.8 3.1 1.1-6.5L2.6 9.4l6.5-.9z"
 _ICON = re.compile(r"\.ti-([a-z0-9-]+):before")
 TINTS = 6
 
@@ -25,6 +26,15 @@ def icon(name: str, extra: str = "") -> SafeString:
     """Return an icon that screen readers skip; a name that Tabler does not know becomes a box."""
     known = name if name in known_icons() else FALLBACK_ICON
     return format_html('<i class="ti ti-{}{}" aria-hidden="true"></i>', known, f" {extra}" if extra else "")
+
+
+def star(extra: str = "") -> SafeString:
+    """Return a full star; the icon font has only its outline."""
+    return format_html(
+        '<svg class="ab-star{}" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true"><path d="{}"/></svg>',
+        f" {extra}" if extra else "",
+        STAR,
+    )
 
 
 def initials(name: str) -> str:

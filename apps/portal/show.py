@@ -15,7 +15,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.kinds import document
 from apps.objects.kinds.kind import kind_of
+from apps.portal import cells
 from apps.portal.marks import avatar, icon
 
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹", "CHF": "CHF"}
@@ -27,7 +29,7 @@ NAMED_TONES = {
     "red": "red", "danger": "red", "error": "red", "pink": "red", "rose": "red",
     "purple": "violet", "violet": "violet", "indigo": "violet",
 }  # fmt: skip
-NUMERIC_CELLS = frozenset({"number", "currency", "percent"})
+NUMERIC_CELLS = frozenset({"number", "currency", "percent", "rating", "slider", "progress"})
 DASH = "\u2013"
 NOTHING = format_html('<span class="ab-none" aria-hidden="true">{}</span>', DASH)
 
@@ -176,7 +178,7 @@ def _long(value: Any, *_rest: Any) -> SafeString:
 def _json(value: Any, *_rest: Any) -> SafeString:
     return format_html(
         '<pre class="ab-json" tabindex="0">{}</pre>',
-        json.dumps(value, indent=2, ensure_ascii=False, default=str),
+        json.dumps(value, indent=2, ensure_ascii=False, default=document.number),
     )
 
 
@@ -215,12 +217,14 @@ CELLS: dict[str, Callable[..., SafeString]] = {
     "url": _url,
     "longtext": _long,
     "json": _json,
+    **cells.CELLS,
+    **cells.gauges(number),
 }
 
 
 def cell(value: Any, field_: FieldDef, definition: ObjectDef, names: Names) -> SafeString:
     """Return the value of one field as HTML; a dash stands for no value."""
-    if value is None or value in ("", []):
+    if value is None or value in ("", [], {}):
         return NOTHING
     show = CELLS.get(kind_of(field_).cell)
     return show(value, field_, definition, names) if show else format_html("<bdi>{}</bdi>", value)
@@ -233,13 +237,27 @@ PLAIN: dict[str, Callable[..., str]] = {
     "user": lambda v, _f, _d, names: names.members.get(str(v), ""),
     "boolean": lambda v, *_rest: _("Yes") if v else _("No"),
     "datetime": lambda v, *_: moment(v).strftime("%Y-%m-%d %H:%M:%S"),
-    "json": lambda v, *_: json.dumps(v, ensure_ascii=False, default=str),
+    "json": lambda v, *_: json.dumps(v, ensure_ascii=False, default=document.number),
+    **cells.PLAIN,
 }
 
 
 def plain(value: Any, field_: FieldDef, definition: ObjectDef, names: Names) -> str:
     """Return the value as text, for exports and sentences."""
-    if value is None or value in ("", []):
+    if value is None or value in ("", [], {}):
         return ""
     tell = PLAIN.get(kind_of(field_).cell)
     return tell(value, field_, definition, names) if tell else str(value)
+
+
+def brief(value: Any, field_: FieldDef, definition: ObjectDef, names: Names) -> SafeString:
+    """Return the value as HTML for a list or a history: long and drawn ones as their first words."""
+    kind = kind_of(field_)
+    if value is None or value in ("", [], {}) or kind.cell not in cells.BRIEF:
+        return cell(value, field_, definition, names)
+    return cells.shortened(plain(value, field_, definition, names))
+
+
+_nested_cells, _nested_plain = cells.nested(cell, plain)
+CELLS |= _nested_cells
+PLAIN |= _nested_plain

@@ -16,6 +16,7 @@ from apps.objects.kinds.kind import kind_of
 from apps.objects.records.versions import Version
 from apps.permissions.access import Access
 from apps.portal import records, sentences, show
+from apps.portal.cells import BRIEF
 
 UNTOLD = frozenset({"id", "version", "updated_at", "updated_by", "created_at", "created_by", "deleted_at"})
 LONG = 120
@@ -92,13 +93,11 @@ def sentence_of(version: Version) -> tuple[str, str]:
 def side(value: Any, name: str, definition: ObjectDef, names: show.Names) -> SafeString:
     """Return one value of the ledger as HTML, cut when it is long."""
     found = definition.all_fields[name]
-    if isinstance(value, str) and len(value) > LONG:
+    if isinstance(value, str) and len(value) > LONG and kind_of(found).cell not in BRIEF:
         return format_html("{}…", value[:LONG])
-    if kind_of(found).cell == "json" and value is not None:
-        return format_html("<code>{}</code>", show.plain(value, found, definition, names)[:LONG])
     try:
-        return show.cell(value, found, definition, names)
-    except (ValueError, TypeError, ArithmeticError):  # the field had another type then
+        return show.brief(value, found, definition, names)
+    except (ValueError, TypeError, ArithmeticError, AttributeError):  # the field had another type then
         return format_html("{}", value)
 
 

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-import orjson
+from apps.api.answers import encode
 
 LONGEST_CELL = 32_767  # Excel's limit
 _FORMULA = (
@@ -34,7 +34,7 @@ def text(value: Any) -> str:
     if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
         return "; ".join(text(item) for item in value)
     if isinstance(value, dict | list):
-        return orjson.dumps(value, default=str).decode()
+        return encode(value).decode()
     return str(value)
 
 

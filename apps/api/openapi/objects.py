@@ -7,27 +7,15 @@ from typing import Any
 from apps.api.contract import ref
 from apps.api.openapi.operations import operation_id
 from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.kinds.kind import kind_of
 from apps.permissions.access import Access
 
 GENERIC = "/api/v1/data/{name}"
-TEXTS = {"email": {"format": "email"}, "url": {"format": "uri"}, "textarea": {}, "text": {}, "phone": {}}
-NUMBERS = frozenset({"number", "currency", "percent"})
-LINKS = frozenset({"lookup", "master_detail", "user"})
-CHOICES = frozenset({"select", "multiselect"})
-PLAIN: Mapping[str, Mapping[str, Any]] = {
-    "json": {},
-    "id": {"type": "string", "format": "uuid"},
-    "integer": {"type": "integer"},
-    "boolean": {"type": "boolean"},
-    "date": {"type": "string", "format": "date"},
-    "datetime": {"type": "string", "format": "date-time"},
-    "autonumber": {"type": "string"},
-}
 
 
 def value_schema(field: FieldDef, *, writing: bool) -> dict[str, Any]:
     """Return the schema of a field's value, null allowed unless a write must give one."""
-    made = dict(_plain(field, writing=writing))
+    made = dict(kind_of(field).schema(field, writing=writing))
     optional = not (field.required and writing)
     if optional and isinstance(made.get("type"), str):
         made["type"] = [made["type"], "null"]
@@ -35,32 +23,8 @@ def value_schema(field: FieldDef, *, writing: bool) -> dict[str, Any]:
             made["enum"] = [*made["enum"], None]
     elif optional and "anyOf" in made:
         made["anyOf"] = [*made["anyOf"], {"type": "null"}]
-    return made | {"title": field.label} | ({"readOnly": True} if field.readonly and not writing else {})
-
-
-def _plain(field: FieldDef, *, writing: bool) -> Mapping[str, Any]:
-    if field.type in PLAIN:
-        return PLAIN[field.type]
-    if field.type in NUMBERS:
-        return {"type": "number"} | (_bounds(field) if writing else {})
-    if field.type in CHOICES:
-        one = {"type": "string", "enum": list(field.option_values)}
-        return {"type": "array", "items": one} if field.multiple or field.type == "multiselect" else one
-    if field.type in LINKS:
-        link = {"type": "string", "format": "uuid"}
-        record = {"type": "object", "description": "The record itself, when expanded."}
-        return link if writing else {"anyOf": [link, record]}
-    return _text(field) if writing else {"type": "string"}
-
-
-def _text(field: FieldDef) -> dict[str, Any]:
-    limit = {"maxLength": field.max_length} if field.max_length else {}
-    return {"type": "string"} | TEXTS.get(field.type, {}) | limit
-
-
-def _bounds(field: FieldDef) -> dict[str, Any]:
-    bounds = {"minimum": field.min, "maximum": field.max}
-    return {key: float(value) for key, value in bounds.items() if value is not None}
+    marks = {"readOnly": True} if field.readonly and not writing else {}
+    return made | {"title": field.label} | marks
 
 
 def record_schema(obj: ObjectDef, access: Access) -> dict[str, Any]:
@@ -80,7 +44,7 @@ def input_schema(obj: ObjectDef, access: Access, *, creating: bool) -> dict[str,
         "additionalProperties": False,
     }
     needed = [
-        n for n, f in fields.items() if f.required and f.default_value is None and f.type != "autonumber"
+        n for n, f in fields.items() if f.required and f.default_value is None and not kind_of(f).generated
     ]
     return made | ({"required": needed} if creating and needed else {})
 

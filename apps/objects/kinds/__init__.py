@@ -3,29 +3,51 @@
 from apps.objects.kinds import (
     autonumber,
     choices,
+    code,
+    color,
     document,
+    gauges,
+    markup,
     moments,
+    nested,
     numeric,
+    place,
+    qrcode,
     references,
+    secret,
     several,
+    signature,
     summary,
+    tags,
     text,
+    vector,
 )
 from apps.objects.kinds.kind import KINDS, Kind, kind_of, public_kinds
 from apps.objects.kinds.problem import AcceptContext, FieldProblem
 from apps.objects.kinds.references import reference_not_found
 
-TYPES = (
+TYPES = (  # each registers its classes; the order is that of the reference
     text,
-    autonumber,
-    choices,
-    document,
-    moments,
+    markup,
+    code,
+    color,
+    qrcode,
+    signature,
+    secret,
     numeric,
+    gauges,
+    moments,
+    choices,
+    tags,
     references,
     several,
     summary,
-)  # each registers its classes
+    autonumber,
+    place,
+    document,
+    nested,
+    vector,
+)
 
 __all__ = [
     "KINDS",

@@ -82,6 +82,7 @@ class AutonumberKind(Kind):
     operators = EQUALITY | ORDER | MATCH
     searchable = True
     generated = True
+    example = "ACC-0001"
     widget = "readonly"
     cell = "text"
 

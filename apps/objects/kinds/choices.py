@@ -1,4 +1,4 @@
-"""Types that choose from declared options: select and multiselect."""
+"""Types that choose from declared options: select and radio one, multiselect and checkboxes several."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ class SelectKind(Kind):
     keys = frozenset({"options", "multiple"})
     operators = EQUALITY
     many = "multiselect"
+    nestable = True
+    example = "open"
     widget = "select"
     cell = "badge"
 
@@ -54,6 +56,9 @@ class SelectKind(Kind):
     def constraints(self, object_name: str, field: FieldDef) -> list[models.BaseConstraint]:
         condition = Q(**{f"{field.name}__in": list(field.option_values)})
         return [models.CheckConstraint(condition=condition, name=named(object_name, field.name, "opt"))]
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        return {"type": "string", "enum": list(field.option_values)}
 
     def parse(self, field: FieldDef, raw: Any, context: AcceptContext) -> str:
         return judge_option(field, raw)
@@ -65,6 +70,14 @@ class SelectKind(Kind):
         return clean_text(raw)
 
 
+class RadioKind(SelectKind):
+    """One of the declared options, all of them in sight."""
+
+    name = "radio"
+    keys = frozenset({"options"})
+    widget = "radio"
+
+
 class MultiselectKind(Kind):
     """Several of the declared options, each once, in the order written; `text[]` in the table."""
 
@@ -74,6 +87,7 @@ class MultiselectKind(Kind):
     sortable = False
     uniqueable = False
     is_array = True
+    example = ("open", "won")
     widget = "multiselect"
     cell = "badges"
     sql_type = "text[]"
@@ -87,6 +101,9 @@ class MultiselectKind(Kind):
 
     def indexes(self, object_name: str, field: FieldDef) -> list[models.Index]:
         return [GinIndex(fields=[field.name], name=named(object_name, field.name, "gin"))]
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string", "enum": list(field.option_values)}}
 
     def is_empty(self, raw: Any) -> bool:
         return raw is None or raw == "" or (isinstance(raw, list | tuple) and not raw)
@@ -107,5 +124,12 @@ class MultiselectKind(Kind):
         return clean_text(raw)
 
 
-for _kind in (SelectKind(), MultiselectKind()):
+class CheckboxesKind(MultiselectKind):
+    """Several of the declared options, all of them in sight."""
+
+    name = "checkboxes"
+    widget = "checkboxes"
+
+
+for _kind in (SelectKind(), RadioKind(), MultiselectKind(), CheckboxesKind()):
     KINDS.register(_kind.name, _kind)

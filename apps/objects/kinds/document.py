@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext as _
@@ -18,6 +19,7 @@ from apps.objects.kinds.text import clean_text
 
 SIZE_LIMIT = 262_144
 DEPTH_LIMIT = 32
+FRACTION = re.compile(r"-?\d+\.\d+")
 
 
 def judge(value: Any, depth: int = 0) -> Any:
@@ -46,7 +48,8 @@ def exact(value: Any) -> Any:
     return [exact(item) for item in value] if isinstance(value, list) else value
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
+    """Return the JSON number of a Decimal, for `json.dumps(default=…)`."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     raise TypeError(type(value).__name__)
@@ -54,7 +57,16 @@ def _number(value: Any) -> Any:
 
 def write(value: Any) -> str:
     """Return the JSON text that is stored."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_number, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=number, separators=(",", ":"))
+
+
+def inexact(value: Any) -> bool:
+    """Say whether a JSON value may have held fractions: the ledger keeps those as texts."""
+    if isinstance(value, dict):
+        return any(map(inexact, value.values()))
+    if isinstance(value, list):
+        return any(map(inexact, value))
+    return isinstance(value, str) and FRACTION.fullmatch(value) is not None
 
 
 class JsonKind(Kind):
@@ -64,12 +76,16 @@ class JsonKind(Kind):
     operators = PRESENCE
     sortable = False
     uniqueable = False
+    example: ClassVar[Any] = {"any": ["value", 1]}
     widget = "json"
     cell = "json"
     sql_type = "jsonb"
 
     def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
         return models.JSONField(null=not field.required)
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        return {}
 
     def is_empty(self, raw: Any) -> bool:
         return raw is None
@@ -85,6 +101,9 @@ class JsonKind(Kind):
 
     def python_json(self, field: FieldDef, value: Any) -> Any:
         return exact(value)
+
+    def remembered(self, field: FieldDef, value: Any) -> bool:
+        return not inexact(value)
 
     def from_text(self, field: FieldDef, text: str) -> Any:
         if not text.strip():

@@ -26,7 +26,8 @@ class Kind:
 
     `keys` names the definition keys that only this type understands; `is_array` tells the query compiler
     that `$contains` means "has the element", `element` of which SQL type; `many` names the type of a field with
-    `multiple`; `generated` means that the database makes the value.
+    `multiple`; `generated` means that the database makes the value; `write_only` that nobody reads it back;
+    `nestable` that a composite may hold it. `example` is a wire value for the reference.
     """
 
     name: ClassVar[str]
@@ -41,6 +42,9 @@ class Kind:
     many: ClassVar[str | None] = None
     generated: ClassVar[bool] = False
     internal: ClassVar[bool] = False
+    write_only: ClassVar[bool] = False
+    nestable: ClassVar[bool] = False
+    example: ClassVar[Any] = None
     widget: ClassVar[str] = "text"
     cell: ClassVar[str] = "text"
     sql_type: ClassVar[str] = "text"
@@ -75,6 +79,10 @@ class Kind:
     def is_empty(self, raw: Any) -> bool:
         return raw is None or (isinstance(raw, str) and not raw)
 
+    def is_echo(self, raw: Any) -> bool:
+        """Say whether `raw` is only the mask that was read, sent back: then the stored value stays."""
+        return False
+
     def parse(self, field: FieldDef, raw: Any, context: AcceptContext) -> Any:
         """Return the value of a non-empty `raw`, or raise `FieldProblem`."""
         raise NotImplementedError
@@ -102,6 +110,18 @@ class Kind:
     def python_json(self, field: FieldDef, value: Any) -> Any:
         """Return the wire value of a stored `value`; exact numbers stay Decimal."""
         return value
+
+    def recalled(self, field: FieldDef, value: Any) -> Any:
+        """Return the wire value of what the ledger kept; it keeps exact numbers as text."""
+        return value
+
+    def remembered(self, field: FieldDef, value: Any) -> bool:
+        """Say whether `recalled` gives back the very value, so that it may be restored."""
+        return True
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        """Return the JSON Schema of the wire value, null left to the caller; with `writing` of what is taken."""
+        return {"type": "string"}
 
     def to_text(self, field: FieldDef, value: Any) -> str:
         """Return `value` as a CSV cell that `from_text` reads back."""

@@ -1,4 +1,4 @@
-"""Types of time and truth: boolean, date, datetime."""
+"""Types of time and truth: boolean, toggle, date, datetime, time."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from apps.objects.kinds.kind import EQUALITY, KINDS, ORDER, PRESENCE, Kind
 from apps.objects.kinds.problem import AcceptContext, FieldProblem
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?")
 TRUE_WORDS = frozenset({"true", "yes", "y", "1", "on"})
 FALSE_WORDS = frozenset({"false", "no", "n", "0", "off"})
 
@@ -61,12 +62,17 @@ class BooleanKind(Kind):
     name = "boolean"
     operators = PRESENCE | {"$eq", "$ne"}
     uniqueable = False
+    nestable = True
+    example = True
     widget = "checkbox"
     cell = "boolean"
     sql_type = "boolean"
 
     def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
         return models.BooleanField(null=not field.required)
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        return {"type": "boolean"}
 
     def parse(self, field: FieldDef, raw: Any, context: AcceptContext) -> bool:
         if not isinstance(raw, bool):
@@ -86,17 +92,29 @@ class BooleanKind(Kind):
         return "" if value is None else ("true" if value else "false")
 
 
+class ToggleKind(BooleanKind):
+    """A boolean shown as a switch."""
+
+    name = "toggle"
+    widget = "toggle"
+
+
 class DateKind(Kind):
     """A day of the calendar, `YYYY-MM-DD`, the same day in every zone."""
 
     name = "date"
     operators = EQUALITY | ORDER
+    nestable = True
+    example = "2026-01-31"
     widget = "date"
     cell = "date"
     sql_type = "date"
 
     def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
         return models.DateField(null=not field.required)
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        return {"type": "string", "format": "date"}
 
     def parse(self, field: FieldDef, raw: Any, context: AcceptContext) -> dt.date:
         return as_date(raw)
@@ -116,12 +134,16 @@ class DateTimeKind(Kind):
 
     name = "datetime"
     operators = EQUALITY | ORDER
+    example = "2026-01-31T09:30:00.000Z"
     widget = "datetime"
     cell = "datetime"
     sql_type = "timestamptz"
 
     def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
         return models.DateTimeField(null=not field.required)
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
 
     def parse(self, field: FieldDef, raw: Any, context: AcceptContext) -> dt.datetime:
         return as_instant(raw, context.zone)
@@ -148,5 +170,41 @@ class DateTimeKind(Kind):
         return as_instant(raw, dt.UTC)
 
 
-for _kind in (BooleanKind(), DateKind(), DateTimeKind()):
+class TimeKind(Kind):
+    """A time of the day to the second, without a zone; written `09:30` or `09:30:00`, answered `09:30:00`."""
+
+    name = "time"
+    operators = EQUALITY | ORDER
+    nestable = True
+    example = "09:30:00"
+    widget = "time"
+    cell = "time"
+    sql_type = "time"
+
+    def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
+        return models.TimeField(null=not field.required)
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        # JSON Schema's `time` demands a zone, which a time of the day has not.
+        return {"type": "string"} | ({"pattern": f"^{TIME.pattern}$"} if writing else {})
+
+    def parse(self, field: FieldDef, raw: Any, context: AcceptContext) -> dt.time:
+        if isinstance(raw, dt.time):
+            return raw.replace(microsecond=0, tzinfo=None)
+        if isinstance(raw, str) and TIME.fullmatch(raw.strip()):
+            return dt.time.fromisoformat(raw.strip())
+        code = "invalid_time" if isinstance(raw, str) else "invalid_type"
+        raise FieldProblem(code, _("Enter a time as 09:30 or 09:30:00."))
+
+    def token(self, value: Any, context: AcceptContext) -> Any:
+        return context.now.astimezone(context.zone or dt.UTC).time() if value == "{now}" else value
+
+    def python_json(self, field: FieldDef, value: Any) -> Any:
+        return None if value is None else value.isoformat("seconds")
+
+    def to_text(self, field: FieldDef, value: Any) -> str:
+        return "" if value is None else value.isoformat("seconds")
+
+
+for _kind in (BooleanKind(), ToggleKind(), DateKind(), DateTimeKind(), TimeKind()):
     KINDS.register(_kind.name, _kind)

@@ -64,11 +64,20 @@ class NumberKind(Kind):
     name = "number"
     keys = frozenset({"min", "max", "precision", "scale"})
     operators = EQUALITY | ORDER
+    nestable = True
+    example = 1250.5
     widget = "number"
     cell = "number"
     sql_type = "numeric"
     default_precision: ClassVar[int | None] = None
     default_scale: ClassVar[int | None] = None
+    default_min: ClassVar[Decimal | None] = None
+    default_max: ClassVar[Decimal | None] = None
+
+    def bounds(self, field: FieldDef) -> tuple[Decimal | None, Decimal | None]:
+        """Return the smallest and the largest number, None where there is no bound."""
+        low = self.default_min if field.min is None else field.min
+        return low, self.default_max if field.max is None else field.max
 
     def digits(self, field: FieldDef) -> tuple[int, int] | None:
         """Return (all digits, decimals) of the column, or None when it is free."""
@@ -87,7 +96,8 @@ class NumberKind(Kind):
 
     def constraints(self, object_name: str, field: FieldDef) -> list[models.BaseConstraint]:
         found: list[models.BaseConstraint] = []
-        for suffix, lookup, bound in (("min", "gte", field.min), ("max", "lte", field.max)):
+        low, high = self.bounds(field)
+        for suffix, lookup, bound in (("min", "gte", low), ("max", "lte", high)):
             if bound is not None:
                 condition = Q(**{f"{field.name}__{lookup}": bound})
                 name = named(object_name, field.name, suffix)
@@ -106,12 +116,13 @@ class NumberKind(Kind):
         if value and value.adjusted() >= precision - scale:
             message = _("Enter at most %(count)d digits before the point.") % {"count": precision - scale}
             raise FieldProblem("max_value", message, constraint=precision - scale)
-        if field.min is not None and value < field.min:
-            message = _("Enter %(bound)s or more.") % {"bound": field.min}
-            raise FieldProblem("min_value", message, constraint=str(field.min))
-        if field.max is not None and value > field.max:
-            message = _("Enter %(bound)s or less.") % {"bound": field.max}
-            raise FieldProblem("max_value", message, constraint=str(field.max))
+        low, high = self.bounds(field)
+        if low is not None and value < low:
+            message = _("Enter %(bound)s or more.") % {"bound": low}
+            raise FieldProblem("min_value", message, constraint=str(low))
+        if high is not None and value > high:
+            message = _("Enter %(bound)s or less.") % {"bound": high}
+            raise FieldProblem("max_value", message, constraint=str(high))
         return value
 
     def json_sql(self, field: FieldDef, column: sql.Composable) -> sql.Composable:
@@ -122,6 +133,14 @@ class NumberKind(Kind):
             return None
         value = trimmed(value)
         return int(value) if int(value.as_tuple().exponent) >= 0 else value
+
+    def recalled(self, field: FieldDef, value: Any) -> Any:
+        return Decimal(value) if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        bounds = zip(("minimum", "maximum"), self.bounds(field), strict=True)
+        told = {key: float(bound) for key, bound in bounds if bound is not None and writing}
+        return {"type": "number"} | told
 
     def to_text(self, field: FieldDef, value: Any) -> str:
         return "" if value is None else format(trimmed(value), "f")
@@ -144,6 +163,7 @@ class PercentKind(NumberKind):
     """A percentage as people write it: 25 means 25 %."""
 
     name = "percent"
+    example = 25
     cell = "percent"
     default_precision = 9
     default_scale = 4
@@ -157,12 +177,16 @@ class IntegerKind(NumberKind):
 
     name = "integer"
     internal = True
+    nestable = False
     sql_type = "integer"
     default_precision = 9
     default_scale = 0
 
     def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
         return models.IntegerField(null=not field.required)
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        return {"type": "integer"}
 
     def json_sql(self, field: FieldDef, column: sql.Composable) -> sql.Composable:
         return column

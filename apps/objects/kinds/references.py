@@ -31,12 +31,19 @@ class IdKind(Kind):
 
     name = "id"
     internal = True
+    example = "0192f7a0-0000-7000-8000-000000000001"
     widget = "hidden"
     cell = "id"
     sql_type = "uuid"
 
     def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
         return models.UUIDField(primary_key=True, default=uuid7)
+
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        link = {"type": "string", "format": "uuid"}
+        if writing or self.internal:
+            return link
+        return {"anyOf": [link, {"type": "object", "description": "The record itself, when expanded."}]}
 
     def parse(self, field: FieldDef, raw: Any, context: AcceptContext) -> UUID:
         if isinstance(raw, UUID):

@@ -47,6 +47,9 @@ class LookupsKind(Kind):
     def indexes(self, object_name: str, field: FieldDef) -> list[models.Index]:
         return [GinIndex(fields=[field.name], name=named(object_name, field.name, "gin"))]
 
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        return {"type": "array", "items": self.one.schema(field, writing=writing)}
+
     def is_empty(self, raw: Any) -> bool:
         return raw is None or raw == "" or (isinstance(raw, list | tuple) and not raw)
 

@@ -26,6 +26,8 @@ class SummaryKind(NumberKind):
     generated = True
     widget = "readonly"
     uniqueable = False
+    nestable = False
+    example = 3
 
     def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
         if field.summary is not None and field.summary.function in FROM_ZERO:

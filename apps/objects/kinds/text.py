@@ -46,8 +46,11 @@ class TextKind(Kind):
     operators = EQUALITY | ORDER | MATCH
     searchable = True
     maskable = True
+    nestable = True
+    example = "Anna"
     limit: ClassVar[int] = 255
     ceiling: ClassVar[int] = 4_000
+    format: ClassVar[str] = ""
 
     def max_length(self, field: FieldDef) -> int:
         return field.max_length or self.limit
@@ -91,6 +94,12 @@ class TextKind(Kind):
     def judge(self, text: str) -> None:
         """Raise `FieldProblem` when the syntax of `text` is wrong."""
 
+    def schema(self, field: FieldDef, *, writing: bool) -> dict[str, Any]:
+        if not writing:
+            return {"type": "string"}
+        limit = {"maxLength": field.max_length} if field.max_length else {}
+        return {"type": "string"} | ({"format": self.format} if self.format else {}) | limit
+
     def filter_value(self, field: FieldDef, raw: Any) -> str:
         if isinstance(raw, int) and not isinstance(raw, bool):
             return str(raw)
@@ -103,6 +112,7 @@ class TextareaKind(TextKind):
     name = "textarea"
     limit = 32_000
     ceiling = 131_072
+    example = "One line.\nAnother."
     widget = "textarea"
     cell = "longtext"
 
@@ -113,6 +123,8 @@ class EmailKind(TextKind):
     name = "email"
     limit = 254
     ceiling = 254
+    format = "email"
+    example = "anna@example.com"
     widget = "email"
     cell = "email"
 
@@ -135,6 +147,8 @@ class UrlKind(TextKind):
     name = "url"
     limit = 2_000
     ceiling = 4_000
+    format = "uri"
+    example = "https://example.com"
     widget = "url"
     cell = "url"
 
@@ -158,6 +172,7 @@ class PhoneKind(TextKind):
     name = "phone"
     limit = 40
     ceiling = 40
+    example = "+49 30 1234567"
     widget = "tel"
     cell = "phone"
 

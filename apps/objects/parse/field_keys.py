@@ -8,6 +8,7 @@ from typing import Any
 from apps.objects.definitions import DELETE_BEHAVIORS, FIELD_NAME_LIMIT, OBJECT_NAME_LIMIT, Option
 from apps.objects.kinds.numeric import MOST_DECIMALS, MOST_DIGITS
 from apps.objects.masking import STRATEGIES
+from apps.objects.parse.kind_keys import SHAPE_KEYS
 from apps.objects.parse.shape import (
     Key,
     Reading,
@@ -34,7 +35,6 @@ LATER = frozenset(
         "expression",
         "returnType",
         "currencyConfig",
-        "dimensions",
         "internal",
         "dependsOn",
         "lookupFilters",
@@ -209,7 +209,7 @@ FIELD_KEYS: Mapping[str, Key] = {
     "options": Key(
         "options",
         items(_option, most=500),
-        "The choices of a select.",
+        "The choices of a select, radio, multiselect or checkboxes field.",
         _at("kinds.choices:judge_option"),
         KIND_TESTS + "test_select",
     ),
@@ -381,5 +381,6 @@ FIELD_KEYS: Mapping[str, Key] = {
         _at("parse.grants:field_grants"),
         TESTS + "test_objectos_permissions",
     ),
+    **SHAPE_KEYS,
 }
 ALIASES = {"reference_to": "reference"}

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from apps.objects.definitions import FIELD_NAME_LIMIT, NAME_PATTERN, SYSTEM_FIELDS, FieldDef
 from apps.objects.kinds import Kind, kind_of
 from apps.objects.kinds.autonumber import format_problem
+from apps.objects.kinds.gauges import MOST_STARS, RatingKind
+from apps.objects.kinds.numeric import NumberKind
 from apps.objects.parse.field_keys import FIELD_KEYS, GENERAL
 from apps.objects.parse.shape import Reading
 from apps.objects.parse.tree import Spot, below
@@ -45,7 +47,17 @@ def judge_values(reading: Reading, spot: Spot, field: FieldDef) -> None:
     _judge_options(fail, spot, field, kind)
     _judge_reference(fail, spot, field, kind)
     _judge_lengths(fail, field, kind)
-    _judge_numbers(fail, field)
+    _judge_numbers(fail, field, kind)
+    if "dimensions" in kind.keys and field.dimensions is None:
+        fail(
+            "dimensions",
+            "required",
+            f"A {field.type} field needs its count of numbers.",
+            "Add dimensions: 3.",
+        )
+    if kind.write_only and field.default_value is not None:
+        cure = "Remove it; a definition is read by many."
+        fail("defaultValue", "not_applicable", f"A {field.type} field has no default.", cure)
     if field.autonumber_format and (problem := format_problem(field.autonumber_format)):
         fail("autonumberFormat", "invalid_value", f"The format is wrong: {problem}.")
     if field.unique and not kind.uniqueable:
@@ -105,9 +117,14 @@ def _judge_lengths(fail: Fail, field: FieldDef, kind: Kind) -> None:
         fail("minLength", "conflict", f"minLength is greater than the most characters, {limit(field)}.")
 
 
-def _judge_numbers(fail: Fail, field: FieldDef) -> None:
-    if field.min is not None and field.max is not None and field.min > field.max:
+def _judge_numbers(fail: Fail, field: FieldDef, kind: Kind) -> None:
+    low, high = kind.bounds(field) if isinstance(kind, NumberKind) else (field.min, field.max)
+    if low is not None and high is not None and low > high:
         fail("min", "conflict", "min is greater than max.")
+    if isinstance(kind, RatingKind) and not (1 <= (high or 0) <= MOST_STARS and high == int(high or 0)):
+        fail("max", "out_of_range", f"A rating has 1 to {MOST_STARS} stars.")
+    if field.step is not None and field.step <= 0:
+        fail("step", "out_of_range", "A step is greater than zero.")
     if field.scale is not None and field.precision is not None and field.scale > field.precision:
         fail("scale", "conflict", "scale is greater than precision.")
     code = field.currency

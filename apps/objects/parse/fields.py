@@ -8,13 +8,16 @@ from typing import Any
 
 from apps.core.cel.compiling import source_of
 from apps.objects.definitions import FieldDef
-from apps.objects.kinds import FieldProblem, kind_of, public_kinds
-from apps.objects.parse.field_keys import FIELD_KEYS, LATER, humanize
+from apps.objects.kinds import KINDS, FieldProblem, kind_of, public_kinds
+from apps.objects.kinds.refused import REFUSED
+from apps.objects.parse.field_keys import FIELD_KEYS, GENERAL, LATER, humanize
 from apps.objects.parse.field_rules import judge_keys, judge_name, judge_values
 from apps.objects.parse.shape import BAD, Reading, choice, read_shape
 from apps.objects.parse.tree import Spot
 
 ALIASES = {"reference_to": "reference"}
+PART_KEYS = frozenset({"type", "label", "description", "required", "defaultValue"})
+MOST_PARTS = 30
 
 
 def read_field(reading: Reading, spot: Spot, field_name: str) -> FieldDef | None:
@@ -30,14 +33,49 @@ def read_field(reading: Reading, spot: Spot, field_name: str) -> FieldDef | None
     if type_spot is None:
         reading.fail(spot, "required", "The field has no type.", f"Add one of {', '.join(public_kinds())}.")
         return None
+    if isinstance(type_spot.value, str) and type_spot.value in REFUSED:
+        message = f"A {type_spot.value} field cannot be kept yet."
+        reading.fail(type_spot, "unsupported", message, REFUSED[type_spot.value])
+        return None
     if choice(*public_kinds())(reading, type_spot) is BAD:
         return None
-    field = FieldDef(name=field_name, type=type_spot.value, **_values(found, field_name))
+    parts = read_parts(reading, found.pop("parts", None))
+    field = FieldDef(name=field_name, type=type_spot.value, parts=parts, **_values(found, field_name))
     field = _settled(field)
     judge_keys(reading, spot, field)
     judge_values(reading, spot, field)
     if len(reading.errors) == before:
         field = _with_default(reading, spot, field)
+    return field
+
+
+def read_parts(reading: Reading, spot: Spot | None) -> tuple[FieldDef, ...]:
+    """Return the fields inside a field; each is of a plain type and has only what a plain value needs."""
+    if spot is None:
+        return ()
+    if not isinstance(spot.value, dict) or not spot.value:
+        reading.fail(spot, "invalid_type", "`fields` maps names to fields.", "Write {width: {type: number}}.")
+        return ()
+    if len(spot.value) > MOST_PARTS:
+        reading.fail(spot, "too_large", f"A field holds at most {MOST_PARTS} fields.")
+    return tuple(
+        made for name, child in spot.value.items() if (made := _part(reading, child, name)) is not None
+    )
+
+
+def _part(reading: Reading, spot: Spot, name: str) -> FieldDef | None:
+    field = read_field(reading, spot, name)
+    if field is None:
+        return None
+    if not kind_of(field).nestable:
+        plain = ", ".join(k for k in public_kinds() if KINDS[k].nestable)
+        message = f"A {field.type} field cannot stand inside another."
+        reading.fail(spot.child("type") or spot, "not_applicable", message, f"Use one of {plain}.")
+    for key, child in spot.value.items():
+        if key in GENERAL - PART_KEYS:
+            reading.fail(child, "not_applicable", f"A field inside another has no {key!r}.", "Remove it.")
+    if field.multiple:
+        reading.fail(spot, "not_applicable", "A field inside another holds one value.", "Remove multiple.")
     return field
 
 
@@ -64,7 +102,7 @@ def _settled(field: FieldDef) -> FieldDef:
         field = replace(field, readonly=True, required=False)
     if field.type == "autonumber":
         field = replace(field, readonly=True, unique=True, required=False)
-    if field.type == "multiselect":
+    if kind_of(field).is_array:
         field = replace(field, multiple=True)
     if not kind_of(field).sortable:
         field = replace(field, sortable=False)

@@ -180,7 +180,7 @@ class FilterReader:
             raise invalid_filter(f"{operator} on {field.name!r} takes a single value, not an object.")
         if other is None:
             raise refusals.unknown_field(obj.name, operand["$field"], "$field")
-        if kind_of(other).sql_type != kind_of(field).sql_type:
+        if kind_of(other).sql_type != kind_of(field).sql_type or operator not in kind_of(other).operators:
             raise invalid_filter(f"{field.name!r} and {other.name!r} are of types that do not compare.")
         days = operand.get("addDays")
         if days is not None and (

@@ -35,6 +35,9 @@ def accept(call: Call, data: Any, *, creating: bool) -> Accepted:
     faults: list[FieldError] = []
     for name, raw in wanted.items():
         found = call.obj.all_fields[name]
+        if kind_of(found).is_echo(raw):
+            made.dropped.append(name)
+            continue
         _judge(call, found, raw, made, faults)
     if creating:
         for found in call.obj.fields.values():

@@ -274,5 +274,7 @@ def cloneable(call: Call) -> list[str]:
     return [
         f.name
         for f in fields
-        if f.name in allowed and writable(call.obj, f) and not (f.unique or f.external_id)
+        if f.name in allowed
+        and writable(call.obj, f)
+        and not (f.unique or f.external_id or kind_of(f).write_only)
     ]

@@ -4,10 +4,8 @@ A version is what one change left behind; its number is the record's own. Values
 may see the field today. What an erasure destroyed, and fields whose history is not kept, are not known.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -29,8 +27,6 @@ from apps.objects.records.change import IfMatch, changed, found, match_version
 from apps.objects.records.history import keeps
 from apps.objects.records.written import Written
 
-NUMBERS = frozenset({"number", "currency", "percent"})
-FRACTION = re.compile(r"-?\d+\.\d+")
 VERBS = ("created", "updated", "deleted", "restored")
 MOST = 5_000
 
@@ -161,9 +157,10 @@ def _changes(
         if name in then.unknown:
             skipped[name] = "unknown"
         elif name in then.values and then.values[name] != now.get(name):
-            if call.obj.all_fields[name].type == "json" and _inexact(then.values[name]):
+            field_ = call.obj.all_fields[name]
+            if not kind_of(field_).remembered(field_, then.values[name]):
                 skipped[name] = "unknown"
-            elif not writable(call.obj, call.obj.all_fields[name]):
+            elif not writable(call.obj, field_):
                 skipped[name] = "readonly"
             elif name not in editable:
                 skipped[name] = "not_editable"
@@ -280,20 +277,9 @@ def _backward(
 
 
 def _exact(obj: ObjectDef, name: str, value: Any) -> Any:
-    """Return a value as the ledger holds it in the form in which two of them compare: numbers as Decimal."""
-    plain = canonical.plain(value)
-    if isinstance(plain, str | int) and not isinstance(plain, bool) and obj.all_fields[name].type in NUMBERS:
-        return Decimal(plain)
-    return plain
-
-
-def _inexact(value: Any) -> bool:
-    """Say whether a JSON value may have held fractions: the ledger keeps those as texts."""
-    if isinstance(value, dict):
-        return any(map(_inexact, value.values()))
-    if isinstance(value, list):
-        return any(map(_inexact, value))
-    return isinstance(value, str) and FRACTION.fullmatch(value) is not None
+    """Return a value as the ledger holds it in the form in which two of them compare: as the wire shows it."""
+    found = obj.all_fields[name]
+    return kind_of(found).recalled(found, canonical.plain(value))
 
 
 def _differences(obj: ObjectDef, one: State, two: State) -> Iterable[Difference]:

@@ -14,6 +14,7 @@ from apps.objects.kinds import kind_of
 from apps.objects.kinds.numeric import MOST_DECIMALS, MOST_DIGITS, NumberKind
 
 Risk = Literal["safe", "backfill", "breaking"]
+STRICT = frozenset({"color"})  # types whose syntax the table checks
 Count = Callable[[str], int]
 Objects = Mapping[str, ObjectDef]
 
@@ -161,12 +162,17 @@ def _tighter(before: FieldDef, after: FieldDef) -> bool:
 
     if kind_of(before).sql_type != kind_of(after).sql_type:
         return bool(after.options or after.min_length or after.min is not None or after.max is not None)
+    if after.dimensions != before.dimensions or (after.type != before.type and after.type in STRICT):
+        return True
+    bounds = [
+        k.bounds(f) if isinstance(k := kind_of(f), NumberKind) else (f.min, f.max) for f in (after, before)
+    ]
     lengths = [getattr(kind_of(f), "max_length", lambda _f: None)(f) for f in (after, before)]
     return (
         not set(before.option_values) <= set(after.option_values)
         or bool(after.options) != bool(before.options)
-        or above(after.min, before.min)
-        or under(after.max, before.max)
+        or above(bounds[0][0], bounds[1][0])
+        or under(bounds[0][1], bounds[1][1])
         or above(after.min_length, before.min_length)
         or under(*lengths)
     )

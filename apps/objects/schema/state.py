@@ -132,6 +132,8 @@ def violated_field(definition: ObjectDef, constraint: str) -> tuple[FieldDef, st
         "min": "min_value",
         "max": "max_value",
         "opt": "invalid_option",
+        "fmt": "invalid_format",
+        "dim": "min_items",
     }
     for field in definition.fields.values():
         for suffix, code in codes.items():

@@ -14,7 +14,7 @@ from apps.portal.listing.address import choices
 from apps.portal.listing.filters import Condition
 from apps.portal.listing.operators import LIST_SEPARATOR, OPERATORS, RANGE_SEPARATOR, Operator, offered
 
-INPUT_TYPES = {"date": "date", "datetime": "date", "number": "text"}
+INPUT_TYPES = {"date": "date", "datetime": "date", "number": "text", "time": "time"}
 MOST_SHOWN = 6
 
 

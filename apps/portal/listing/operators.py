@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.objects.definitions import FieldDef
-from apps.objects.kinds.kind import kind_of
+from apps.objects.kinds.kind import Kind, kind_of
 
 LIST_SEPARATOR, RANGE_SEPARATOR = ",", ".."
 
@@ -82,11 +82,21 @@ BY_CELL: Mapping[str, tuple[str, ...]] = {
     "badges": ("includes", *_PRESENCE),
     "lookup": ("is", "not", *_PRESENCE),
     "user": ("me", "is", "not", *_PRESENCE),
-    "json": _PRESENCE,
+    "tags": ("includes", *_PRESENCE),
+    "time": ("is", "after", "before", "between", *_PRESENCE),
     "id": ("is",),
 }
 
 
 def offered(field: FieldDef) -> list[Operator]:
-    """Return the operators of a field, the most useful first."""
-    return [OPERATORS[code] for code in BY_CELL.get(kind_of(field).cell, _TEXT)]
+    """Return the operators of a field, the most useful first; a cell without a row has those of its kind."""
+    kind = kind_of(field)
+    return [OPERATORS[code] for code in BY_CELL.get(kind.cell) or _of_kind(kind)]
+
+
+def _of_kind(kind: Kind) -> tuple[str, ...]:
+    if "$icontains" in kind.operators:
+        return _TEXT
+    if "$gt" in kind.operators:
+        return _NUMBER
+    return ("is", "not", *_PRESENCE) if "$eq" in kind.operators else _PRESENCE

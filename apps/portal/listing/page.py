@@ -117,7 +117,7 @@ def _cell(
         title = show.plain(record.get(name), field, definition, names) or _("Untitled")
         html = format_html("<bdi>{}</bdi>", title)
     else:
-        html = show.cell(record.get(name), field, definition, names)
+        html = show.brief(record.get(name), field, definition, names)
     return Cell(label, html, cell in show.NUMERIC_CELLS, is_title)
 
 

@@ -13,6 +13,7 @@ from apps.portal import marks, show
 register = template.Library()
 register.simple_tag(marks.icon, name="icon")
 register.simple_tag(marks.avatar, name="avatar")
+register.simple_tag(marks.star, name="star")
 
 
 @register.simple_tag
