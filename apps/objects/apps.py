@@ -16,8 +16,9 @@ class ObjectsConfig(AppConfig):
         declare_shapes()
         declare_events()
         declare_record_events()
+        from apps.core import reference  # noqa: PLC0415
         from apps.core.chores import Chore, chores  # noqa: PLC0415
-        from apps.objects import telling  # noqa: PLC0415
+        from apps.objects import kind_page, telling  # noqa: PLC0415
         from apps.objects.audience import declare_audiences  # noqa: PLC0415
         from apps.objects.records import tally  # noqa: PLC0415
         from apps.objects.transfer import jobs  # noqa: F401, PLC0415 - registers the tasks; needs the models
@@ -28,4 +29,5 @@ class ObjectsConfig(AppConfig):
         telling.register()
         gauges.register("records", Gauge(tally.used))
         stores.register("imports", Gauge(stored_bytes))
+        reference.pages.register(kind_page.NAME, reference.Page(kind_page.page))
         chores.register("objects.tally", Chore("Correct the count of records", 300, tally.correct_all))
