@@ -21,7 +21,13 @@ CLOSING = """
 A field of any type can be tested with `$null` and `$exists`. *Sort* includes grouping; *unique* also means that it may be an external id;
 *inside* that a composite, repeater or record may hold it. Numbers inside those have at most 15 digits.
 """
-WORDS = (("sortable", "sort"), ("searchable", "search"), ("uniqueable", "unique"), ("maskable", "mask"), ("nestable", "inside"))
+WORDS = (
+    ("sortable", "sort"),
+    ("searchable", "search"),
+    ("uniqueable", "unique"),
+    ("maskable", "mask"),
+    ("nestable", "inside"),
+)
 PRESENCE = frozenset({"$null", "$exists"})
 GROUPS = (
     ("$eq $ne $in $nin", "equality"),
@@ -44,7 +50,16 @@ def _row(name: str, kind: Kind) -> str:
     keys = ", ".join(f"`{key}`" for key in sorted(kind.keys))
     may = ", ".join(word for attribute, word in WORDS if getattr(kind, attribute))
     example = f"`{json.dumps(kind.example, ensure_ascii=False)}`" if kind.example is not None else ""
-    cells = [f"`{name}`", doc, _column(name, kind), example, keys, _filters(kind), may, f"{kind.widget}, {kind.cell}"]
+    cells = [
+        f"`{name}`",
+        doc,
+        _column(name, kind),
+        example,
+        keys,
+        _filters(kind),
+        may,
+        f"{kind.widget}, {kind.cell}",
+    ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
