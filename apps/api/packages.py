@@ -29,9 +29,10 @@ def _envelope(data: Schema) -> Schema:
 def wire(row: Installation) -> dict[str, Any]:
     """Return an installation as the API shows it, with the notices about what does not run here."""
     return {
-        "manifest": {**row.manifest, "id": package_id(row)},
+        "manifest": {"type": "app", "scope": "project", **row.manifest, "id": package_id(row)},
         "status": "installed",
         "enabled": True,
+        "writable": False,
         "installedAt": instant(row.installed_at),
         "updatedAt": instant(row.updated_at),
         "notices": packages.notices(row),

@@ -50,6 +50,7 @@ class Manifest:
     def as_dict(self) -> dict[str, Any]:
         """Return the manifest as plain JSON."""
         declared = {"events": list(self.events), "hooks": list(self.hooks), "package": self.package}
+        declared["namespace"] = self.prefix[:-1] if self.package else ""
         return {
             "id": self.id,
             "name": self.name,

@@ -1,5 +1,6 @@
 """What others may ask about permission sets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -42,7 +43,7 @@ def assignments() -> dict[UUID, list[str]]:
     return held
 
 
-def effective(actor: Actor, objects: list[ObjectRights]) -> dict[str, Any]:
+def effective(actor: Actor, objects: Sequence[ObjectRights]) -> dict[str, Any]:
     """Return the actor's rights as `GET /auth/me/permissions` shows them."""
     access = access_for(actor)
     rights = {obj.name: access.grants.on(obj) for obj in objects}

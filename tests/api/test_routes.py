@@ -170,6 +170,7 @@ CASES: dict[str, dict[str, Case]] = {
     "api/v1/jobs/<job_id>/log": {"GET": NOT_FOUND},
     "api/v1/jobs/<job_id>/cancel": {"POST": NOT_FOUND},
     "api/v1/jobs/<job_id>/retry": {"POST": NOT_FOUND},
+    "api/v1/me/apps": {"GET": OK},
     "api/v1/packages": {"GET": OK, "POST": case({"manifest": {}}, 422)},
     "api/v1/packages/<package>": {
         "GET": NOT_FOUND,

@@ -12,6 +12,7 @@ from apps.api.auth.shapes import FLAG, NULL_TEXT, OK, USER, positions, session_b
 from apps.api.auth.signing import SCOPE, AuthDoor, PublicDoor
 from apps.api.call import Call
 from apps.api.contract import OBJECT, TEXT, array, describe, shape
+from apps.api.data.access import operations
 from apps.core.errors import Invalid, NotFound, PermissionDenied, Unauthenticated
 from apps.identity import queries
 from apps.identity.models import Session, User
@@ -187,10 +188,14 @@ class PermissionsDoor(AuthDoor):
     def get(self, call: Call) -> HttpResponse:
         identity = _identity(call, keys_too=True)
         body: dict[str, Any] = {"permissionSets": [], "objects": {}, "fields": {}, "systemPermissions": []}
+        body["tabPermissions"] = {}
         with scope_at(identity.tenant, SCOPE):
             user = User.objects.get(pk=identity.user_id)
             if identity.tenant is not None:
-                body |= effective(identity.actor, list(catalog()))
+                known = list(catalog())
+                body |= effective(identity.actor, known)
+                for obj in known:
+                    body["objects"][obj.name]["apiOperations"] = operations(obj)
         who = {"authenticated": True, "userId": str(identity.user_id)}
         who |= {"tenantId": str(identity.tenant.id) if identity.tenant else None}  # type: ignore[dict-item]
         return answers.send(body | who | {"positions": positions(user, identity.role)})

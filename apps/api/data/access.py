@@ -19,6 +19,23 @@ def current_catalog(call: Call) -> Catalog:
         return catalog()
 
 
+OPERATIONS = {
+    "get": ("get", "history"),
+    "list": ("list", "aggregate", "search"),
+    "create": ("create", "upsert", "import"),
+    "update": ("update",),
+    "delete": ("delete",),
+    "bulk": ("bulk",),
+}
+
+
+def operations(obj: ObjectDef) -> list[str]:
+    """Return the operations that the API serves on an object, in the protocol's words."""
+    if not obj.enable.api_enabled:
+        return []
+    return [word for verb, words in OPERATIONS.items() if verb in obj.enable.api_methods for word in words]
+
+
 def served_object(call: Call, name: str, verb: str) -> ObjectDef:
     """Return the object when the API serves `verb` on it.
 

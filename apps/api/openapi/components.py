@@ -153,6 +153,7 @@ PACKAGE = shape(
     manifest=OBJECT,
     status=TEXT,
     enabled=FLAG,
+    writable=FLAG,
     installedAt=TEXT,
     updatedAt=TEXT,
     notices=array(shape(path=TEXT, outcome={"enum": ["parked", "refused", "adapted"]}, reason=TEXT)),
