@@ -214,7 +214,7 @@ def _rounding(name: str, how: str) -> Function:
             raise Fault(f"{name}() keeps 0 to {MOST_PLACES} decimals.", "conversion")
         number = exactly(value)
         found = number.quantize(Decimal(1).scaleb(-places), rounding=how, context=CUTTING)
-        return found + 0 if found else Decimal(0)
+        return found or Decimal(0)
 
     return rounded
 
