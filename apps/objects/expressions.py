@@ -49,10 +49,9 @@ USER = record_of(
         "name": STRING,
         "positions": list_of(STRING),
         "organization_id": STRING,
-        "org_user_ids": list_of(STRING),
     },
 )
-ORGANIZATION = record_of("os.org", {"id": STRING, "slug": STRING, "name": STRING})
+ORGANIZATION = record_of("os.org", {"id": STRING, "slug": STRING})
 
 
 def field_type(field: FieldDef) -> Type:

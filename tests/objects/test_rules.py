@@ -280,7 +280,7 @@ def test_every_door_of_the_services_meets_the_rules(by):
 
 
 def test_in_one_go_meets_the_rules_too(shop, people, clean_connection):
-    """The path without a transaction is judged as well, and a person's look-up swerves into one."""
+    """The path without a transaction is judged as well, and knows who writes."""
     by = people.actor("manager", "acme")
     deal = records.create("qr_deal", {"name": "go", "status": "working"}, by=by, tenant=shop)
     for _ in range(2):

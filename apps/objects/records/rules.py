@@ -24,7 +24,7 @@ from apps.objects.kinds import KINDS, FieldProblem, kind_of
 from apps.objects.kinds.text import TextKind
 from apps.objects.records.accept import Accepted, invalid
 from apps.objects.records.call import Call, wire
-from apps.objects.records.people import Person
+from apps.objects.records.people import person
 from apps.objects.validations import Validation
 
 logger = logging.getLogger("aibos.objects")
@@ -129,15 +129,12 @@ def _judging(call: Call, ready: Conditions, after: Row, before: Row | None, writ
 
 
 def _frame(call: Call, after: Row, before: Row | None, written: Row) -> Frame:
-    person = Person(call)
+    who = person(call)
     names = {
         "record": after,
         "previous": before,
         "input": written,
-        "current_user": person,
-        "user": person,
-        "ctx.user": person,
-        "os.user": person,
+        **dict.fromkeys(("current_user", "user", "ctx.user", "os.user"), who),
         "os.org": {"id": str(call.tenant.id), "slug": call.tenant.slug},
         "os.env": {},
         "vars": {},
