@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg.sql import SQL, Composed
-
 from apps.audit import aside
 from apps.audit.entry import Draft, Personal, Values, draft, plain_draft, sealed
 from apps.audit.sealing import Key
@@ -103,35 +101,6 @@ def part(
     made = tuple((f"key{number}", sealing_keys.INSERT) for number in range(len(entry.keys)))
     params = [param for key in entry.keys for param in key.params()]
     return Part(entry.id, (*made, *ENTRY), [*params, *_params(entry)], entry.keys)
-
-
-def statement(
-    action: str,
-    *,
-    by: Actor,
-    target: str | None = None,
-    before: Values | None = None,
-    after: Values | None = None,
-    details: Values | None = None,
-    personal: Personal = None,
-    tenant: Ledger = HERE,
-) -> tuple[Composed, list[Any]]:
-    """Return the INSERT for `WITH ledger AS (<statement>)` in a larger one, with its five parameters.
-
-    A key that the entry is the first to need is written at once, in the scope in force.
-    """
-    entry = draft(
-        action,
-        by=by,
-        tenant=_ledger(tenant),
-        target=target,
-        before=before,
-        after=after,
-        details=details,
-        personal=personal,
-    )
-    sealing_keys.write(entry.keys)
-    return Composed([SQL(INSERT)]), _params(entry)
 
 
 def denied(

@@ -9,7 +9,6 @@ import orjson
 import psycopg
 import pytest
 from django.db import connections, transaction
-from psycopg.sql import SQL
 
 from apps.audit import aside, ledger, queries
 from apps.audit.models import Pending
@@ -95,10 +94,11 @@ def test_the_platform_may_write_into_every_ledger(platform: Scope, globex: Tenan
 
 
 def test_the_statement_is_part_of_a_larger_one(in_acme: Scope) -> None:
-    entry, params = ledger.statement("lead.created", by=ANNA, target="crm_lead:9", after={"name": "Ö"})
-    whole = SQL("WITH ledger AS ({entry}) SELECT 40 + %s").format(entry=entry)
+    part = ledger.part("lead.created", by=ANNA, target="crm_lead:9", after={"name": "Ö"})
+    texts = ", ".join(f"{name} AS ({text})" for name, text in part.texts)
     with connections["default"].raw_cursor() as cursor:
-        assert cursor.execute(whole, [*params, 2]).fetchone() == (42,)
+        assert cursor.execute(f"WITH {texts} SELECT 40 + %s", [*part.params, 2]).fetchone() == (42,)
+    part.settle()
     (found,) = queries.history("crm_lead:9")
     assert (found.action, found.after, found.actor.label) == ("lead.created", {"name": "Ö"}, "Anna Adler")
 

@@ -181,9 +181,9 @@ def test_an_event_goes_with_its_transaction(acme: TenantRef) -> None:
 def test_the_statement_is_part_of_a_larger_one(acme: TenantRef) -> None:
     with tenant_scope(acme), connections["default"].raw_cursor() as cursor:
         event, first = outbox.statement("lead.created", subject="lead:1", data={"id": "1"}, by=SYSTEM)
-        entry, second = ledger.statement("lead.created", by=SYSTEM, target="lead:cte")
-        whole = SQL("WITH event AS ({}), entry AS ({}) SELECT 1").format(event, entry)
-        cursor.execute(whole, [*first, *second])
+        part = ledger.part("lead.created", by=SYSTEM, target="lead:cte")
+        whole = SQL("WITH event AS ({}), entry AS ({}) SELECT 1").format(event, SQL(part.texts[-1][1]))
+        cursor.execute(whole, [*first, *part.params])
         assert len(entries.history("lead:cte")) == 1
     assert deliver() == 1
 
