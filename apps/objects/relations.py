@@ -9,9 +9,8 @@ from apps.core.errors import Problem
 from apps.objects.definitions import FieldDef, ObjectDef, Summary
 from apps.objects.kinds import kind_of
 from apps.objects.parse import DefinitionError
-from apps.objects.query.filters import FilterReader
-from apps.objects.query.macros import TOKEN, Moment
-from apps.objects.schema.rollups import relationship
+from apps.objects.query.macros import TOKEN
+from apps.objects.schema.rollups import condition, relationship
 
 NUMBERS = ("numeric", "integer")
 Objects = Mapping[str, ObjectDef]
@@ -89,8 +88,7 @@ def _judge(
             "filter", "unsupported", "A roll-up is kept once for everybody: its filter has no tokens."
         )
     try:
-        reader = FilterReader(Moment())
-        reader.read(child, summary.filter)
+        condition(child, summary, "c")
     except Problem as problem:
         yield fault("filter", "invalid_value", problem.message)
 

@@ -70,6 +70,8 @@ class UserKind(IdKind):
 
     name = "user"
     internal = False
+    keys = frozenset({"multiple"})
+    many = "users"
     widget = "user"
     cell = "user"
 
@@ -92,8 +94,8 @@ class LookupKind(IdKind):
 
     name = "lookup"
     internal = False
-    keys = frozenset({"reference", "deleteBehavior"})
-    many: ClassVar[str | None] = None
+    keys = frozenset({"reference", "deleteBehavior", "multiple"})
+    many: ClassVar[str | None] = "lookups"
     widget = "lookup"
     cell = "lookup"
 
@@ -119,16 +121,15 @@ class MasterDetailKind(LookupKind):
 
     name = "master_detail"
     keys = frozenset({"reference"})
-    many: ClassVar[str | None] = None
+    many = None
 
 
 class TreeKind(LookupKind):
     """The record of the same object that this one is below; nothing is below itself, at any distance."""
 
     name = "tree"
-    internal = True
     keys = frozenset({"reference", "deleteBehavior"})
-    many: ClassVar[str | None] = None
+    many = None
     operators = LookupKind.operators | {"$under", "$above"}
 
 

@@ -188,7 +188,7 @@ FIELD_KEYS: Mapping[str, Key] = {
     "multiple": Key(
         "multiple",
         boolean,
-        "A select that takes several options.",
+        "A select, lookup or user that takes several values.",
         _at("kinds.kind:kind_of"),
         KIND_TESTS + "test_select_multiple",
     ),

@@ -21,6 +21,8 @@ WORDS = {
     **dict.fromkeys(("starts_with", "startswith"), "$startsWith"),
     **dict.fromkeys(("ends_with", "endswith"), "$endsWith"),
     "between": "$between",
+    "under": "$under",
+    "above": "$above",
 }
 PRESENCE = {"is_null": True, "is_empty": True, "is_not_null": False, "is_not_empty": False}
 COMPARISON = 3

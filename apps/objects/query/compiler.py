@@ -4,7 +4,7 @@ Names are qualified with the tenant's schema, so a prepared statement never depe
 Every table read, the expanded ones too, carries the reader's rule and `deleted_at IS NULL`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from psycopg import sql
@@ -13,7 +13,7 @@ from apps.core.scope import TenantRef
 from apps.objects import masking
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import kind_of
-from apps.objects.query import cursor, refusals, tree
+from apps.objects.query import branches, cursor, refusals, tree
 from apps.objects.query.reading import Catalog
 from apps.objects.query.where import Params, Slot, predicate, searching
 from apps.permissions import rules
@@ -25,6 +25,11 @@ NEVER_SHOWN = frozenset({"deleted_at"})
 USER = sql.SQL(
     "(SELECT row_to_json(x$) FROM (SELECT u.id, u.name, u.email FROM public.identity_user u"
     " JOIN public.identity_membership m ON m.user_id = u.id AND m.tenant_id = %s WHERE u.id = {}) x$)"
+)
+
+
+EACH = sql.SQL(
+    "(SELECT json_agg({one} ORDER BY {element}.n) FROM unnest({column}) WITH ORDINALITY {element}(id, n))"
 )
 
 
@@ -110,11 +115,19 @@ class Compiler:
         """Return the whole WHERE of a list: what may be seen, then what was asked for."""
         parts = [self.visible(obj, alias, op=self.op, deleted=shape.deleted)]
         if shape.where != tree.EVERYTHING:
-            parts.append(predicate(shape.where, alias, self.params))
+            parts.append(self.asked(obj, shape.where, alias))
         if shape.search is not None:
             columns = self.searched(obj, shape.search)
             parts.append(searching(columns, shape.search.slots, alias, self.params))
         return sql.SQL(" AND ").join(parts)
+
+    def asked(self, obj: ObjectDef, where: tree.Node, alias: str) -> sql.Composable:
+        """Return the SQL of a filter over records of `obj`."""
+
+        def walk(name: str, operator: str, slot: Slot, where: str) -> sql.Composable:
+            return branches.walk(self, obj, name, operator, slot, where)
+
+        return predicate(where, alias, self.params, walk)
 
     def searched(self, obj: ObjectDef, search: tree.Search) -> list[str]:
         """Return the columns to search: those named, else the object's own that the reader may see."""
@@ -161,6 +174,10 @@ class Compiler:
 
     def expanded(self, found: FieldDef, column: sql.Composable, wanted: tree.Expand) -> sql.Composable:
         """Return the record behind a reference as JSON, or its id when the reader may not see it."""
+        if found.multiple:
+            element = self.alias()
+            one = self.expanded(replace(found, multiple=False), sql.Identifier(element, "id"), wanted)
+            return EACH.format(one=one, element=sql.Identifier(element), column=column)
         target = None if found.type == "user" else self.catalog.find(found.reference or "")
         if found.type == "user":
             self.params.add(self.tenant.id)
@@ -173,7 +190,7 @@ class Compiler:
             identity = sql.SQL("{} = {}").format(sql.Identifier(alias, "id"), column)
             parts = [identity, self.visible(target, alias)]
             if wanted.where != tree.EVERYTHING:
-                parts.append(predicate(wanted.where, alias, self.params))
+                parts.append(self.asked(target, wanted.where, alias))
             record = sql.SQL("(SELECT row_to_json(x$) FROM (SELECT {} FROM {} {} WHERE {}) x$)").format(
                 columns, self.table(target), sql.Identifier(alias), sql.SQL(" AND ").join(parts)
             )

@@ -30,7 +30,8 @@ TEXT: dict[str, tree.Operator] = {
     "$like": "like",
     "$ilike": "ilike",
 }
-OPERATORS = (*SCALAR, "$in", "$nin", "$between", *TEXT, "$null", "$exists")
+BRANCH: dict[str, tree.Operator] = {"$under": "under", "$above": "above"}
+OPERATORS = (*SCALAR, "$in", "$nin", "$between", *TEXT, *BRANCH, "$null", "$exists")
 DAY = dt.timedelta(days=1)
 MOST_DAYS = 36_500
 
@@ -133,7 +134,7 @@ class FilterReader:
         value = self.value(field, operand)
         if isinstance(value, dt.date) and not isinstance(value, dt.datetime) and field.type == "datetime":
             return self._day(field, operator, value)
-        return tree.Test(field.name, SCALAR[operator], self.slot(value))
+        return tree.Test(field.name, SCALAR.get(operator) or BRANCH[operator], self.slot(value))
 
     def _day(self, field: FieldDef, operator: str, day: dt.date) -> tree.Node:
         """A date against an instant: an upper bound means to the end of that day, equality the whole day."""
@@ -164,6 +165,10 @@ class FilterReader:
 
     def _text(self, field: FieldDef, operator: str, operand: Any) -> tree.Node:
         value = self.value(field, operand)
+        if kind_of(field).element == "uuid":
+            return tree.Test(
+                field.name, "has_id" if operator == "$contains" else "has_not_id", self.slot(value)
+            )
         if not isinstance(value, str):
             raise invalid_filter(f"{operator} on {field.name!r} takes text.")
         if operator in ("$like", "$ilike") and (len(value) - len(value.rstrip("\\"))) % 2:

@@ -31,7 +31,7 @@ COUNTS: Mapping[Any, tree.CountKind] = {
     "capped": "capped",
     "estimated": "estimated",
 }
-REFERENCES = ("lookup", "master_detail")
+REFERENCES = ("lookup", "master_detail", "tree")
 
 
 class Catalog(Protocol):

@@ -150,7 +150,7 @@ def _measure_sql(compiler: Compiler, obj: ObjectDef, measure: tree.Measure) -> s
     else:
         call = sql.SQL("{}({})").format(sql.SQL(measure.function), column)
     if measure.where != tree.EVERYTHING:
-        call = sql.SQL("{} FILTER (WHERE {})").format(call, predicate(measure.where, R, compiler.params))
+        call = sql.SQL("{} FILTER (WHERE {})").format(call, compiler.asked(obj, measure.where, R))
     return sql.SQL("{} AS {}").format(call, sql.Identifier(measure.alias))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 Operator = Literal[
     "eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "not_contains",
     "starts", "ends", "icontains", "like", "ilike", "null", "not_null", "has", "has_not",
+    "has_id", "has_not_id", "under", "above",
 ]  # fmt: skip
 CountKind = Literal["none", "exact", "capped", "estimated"]
 

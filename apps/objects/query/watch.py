@@ -98,8 +98,9 @@ def _gather(
         seen.setdefault(obj.name, set()).add(str(row["id"]))
     for branch in expand:
         target, inner = _target(catalog, obj, branch), row.get(branch.field)
-        if target is not None and isinstance(inner, dict):
-            _gather(catalog, target, inner, branch.expand, seen)
+        for one in inner if isinstance(inner, list) else [inner]:
+            if target is not None and isinstance(one, dict):
+                _gather(catalog, target, one, branch.expand, seen)
 
 
 def _watches(catalog: Catalog, obj: ObjectDef, branch: tree.Expand) -> bool:

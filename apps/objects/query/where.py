@@ -1,12 +1,13 @@
 """From filter trees to SQL. Placeholders are collected in order as slots of `Query.values`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import sql
 
 from apps.objects.query import tree
+from apps.objects.query.refusals import invalid_filter
 
 COMPARE = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 TRUE, FALSE = sql.SQL("true"), sql.SQL("false")
@@ -19,6 +20,8 @@ TESTS = {
     "nin": (sql.SQL("({} = ANY({})) IS NOT TRUE"), ""),
     "has": (sql.SQL("{} @> ARRAY[{}]::text[]"), ""),
     "has_not": (sql.SQL("({} @> ARRAY[{}]::text[]) IS NOT TRUE"), ""),
+    "has_id": (sql.SQL("{} @> ARRAY[{}]::uuid[]"), ""),
+    "has_not_id": (sql.SQL("({} @> ARRAY[{}]::uuid[]) IS NOT TRUE"), ""),
     "contains": (sql.SQL("{} LIKE {}"), "%?%"),
     "not_contains": (sql.SQL("({} LIKE {}) IS NOT TRUE"), "%?%"),
     "starts": (sql.SQL("{} LIKE {}"), "?%"),
@@ -27,6 +30,9 @@ TESTS = {
     "like": (sql.SQL("{} LIKE {}"), ""),
     "ilike": (sql.SQL('{} COLLATE "C" ILIKE {}'), ""),
 }
+
+
+Walk = Callable[[str, str, "Slot", str], sql.Composable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +67,17 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def predicate(node: tree.Node, alias: str, params: Params) -> sql.Composable:
+def predicate(node: tree.Node, alias: str, params: Params, walk: Walk | None = None) -> sql.Composable:
     """Return the SQL of a tree over the table `alias`.
 
-    `ne`, `nin`, `not_contains` and `Inverse` are true where the value is NULL; all others are not.
+    `ne`, `nin`, `not_contains` and `Inverse` are true where the value is NULL; all others are not. `walk` says
+    what `under` and `above` mean; without it they are refused.
     """
     match node:
+        case tree.Test(name, "under" | "above" as operator, slot):
+            if walk is None:
+                raise invalid_filter(f"${operator} on {name!r} cannot be used here.", field=name)
+            return walk(name, operator, Slot(slot), alias)
         case tree.Test(name, operator, slot):
             return _test(sql.Identifier(alias, name), operator, slot, params)
         case tree.FieldTest(name, operator, other, days):
@@ -74,11 +85,11 @@ def predicate(node: tree.Node, alias: str, params: Params) -> sql.Composable:
                 sql.Identifier(alias, name), operator, sql.Identifier(alias, other), days, params
             )
         case tree.Every(parts):
-            return _joined([predicate(part, alias, params) for part in parts], " AND ", TRUE)
+            return _joined([predicate(part, alias, params, walk) for part in parts], " AND ", TRUE)
         case tree.Some(parts):
-            return _joined([predicate(part, alias, params) for part in parts], " OR ", FALSE)
+            return _joined([predicate(part, alias, params, walk) for part in parts], " OR ", FALSE)
         case tree.Inverse(part):
-            return sql.SQL("(({}) IS NOT TRUE)").format(predicate(part, alias, params))
+            return sql.SQL("(({}) IS NOT TRUE)").format(predicate(part, alias, params, walk))
     msg = f"{type(node).__name__} is no filter."
     raise TypeError(msg)
 

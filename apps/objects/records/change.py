@@ -119,7 +119,7 @@ def changed(
     book = history.write(
         call, "updated", identity, before=before, after=new, version=version, details=details
     )
-    text = statements.update(call, identity, new, book, row["version"])
+    text = statements.update(call, identity, new, book, row["version"], before)
     return Written(call.obj.name, str(identity), text, accepted.dropped, sorted(new), told=told)
 
 

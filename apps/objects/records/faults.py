@@ -54,6 +54,9 @@ def _broken(obj: ObjectDef, error: psycopg.Error) -> Problem:
         fault = FieldError("_record", "rule_violation", _("The record breaks a rule of its table."))
     elif isinstance(error, errors.ForeignKeyViolation):
         fault = reference_not_found(found[0]).as_error(found[0])
+    elif found[1] == "circle":
+        message = _("A record cannot be below itself.")
+        fault = FieldError(found[0].name, "invalid_value", message, found[0].label)
     else:
         fault = FieldError(
             found[0].name, found[1], _("The value breaks a rule of the field."), found[0].label

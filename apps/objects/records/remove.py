@@ -132,8 +132,13 @@ def _compile_used(call: Call, referrer: ObjectDef, field: FieldDef) -> Plan:
     visible = compiler.visible(referrer, "r")
     ids = compiler.params.add(Named("ids"))
     text = sql.SQL(
-        "SELECT count(*) > 0, count(*) FILTER (WHERE {}) FROM {} r WHERE {} = ANY({}) AND r.deleted_at IS NULL"
-    ).format(visible, compiler.table(referrer), sql.Identifier("r", field.column), ids)
+        "SELECT count(*) > 0, count(*) FILTER (WHERE {}) FROM {} r WHERE {} {} AND r.deleted_at IS NULL"
+    ).format(
+        visible,
+        compiler.table(referrer),
+        sql.Identifier("r", field.column),
+        sql.SQL("&& {}::uuid[]" if field.multiple else "= ANY({})").format(ids),
+    )
     return compiler.plan(text)
 
 
@@ -156,13 +161,15 @@ def _restricted(obj: ObjectDef, used: tuple[ObjectDef, FieldDef] | None, seen: i
 def _followers(call: Call, ids: list[UUID], moment: Any = None) -> Iterator[tuple[Call, dict[str, Any]]]:
     """Yield the details of these records, and theirs: living ones, or those binned at `moment`."""
     total, queue = 0, [(call.obj, ids)]
+    seen = set(ids)  # references may lead in a circle
     while queue:
         obj, parents = queue.pop()
         for referrer, field in call.catalog.referrers(obj.name):
             if field.delete_behavior != "cascade":
                 continue
             other = call.on(referrer)
-            rows = _children(other, field, parents, moment)
+            rows = [row for row in _children(other, field, parents, moment) if row["id"] not in seen]
+            seen |= {row["id"] for row in rows}
             total += len(rows)
             if total > MOST_FOLLOWERS:
                 message = _("Too many records belong to this one; delete them in parts first.")

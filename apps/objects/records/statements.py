@@ -6,6 +6,7 @@ A change, its ledger entry, its event, the look-ups it depends on and the JSON o
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,13 @@ from apps.objects.records.history import Book
 from apps.permissions.predicates import to_sql
 from apps.tenants import quotas
 
-REFERENCES = ("lookup", "master_detail")
+MEMBERS = sql.SQL(
+    "({}::uuid[] IS NULL OR (SELECT count(*) FROM public.identity_membership m"
+    " WHERE m.user_id = ANY({}) AND m.tenant_id = {}) = cardinality({}::uuid[]))"
+)
+ALL_KNOWN = sql.SQL(
+    "({}::uuid[] IS NULL OR (SELECT count(*) FROM {} e WHERE e.id = ANY({}) AND {}) = cardinality({}::uuid[]))"
+)
 MEMBER = sql.SQL(
     "({}::uuid IS NULL OR EXISTS (SELECT 1 FROM public.identity_membership m"
     " WHERE m.user_id = {} AND m.tenant_id = {}))"
@@ -73,13 +80,23 @@ def _compile_insert(call: Call, book: Book, limit: int | None) -> Change:
     return Change(_whole(call, compiler, checks, body, book), columns, checked, limit)
 
 
-def update(call: Call, record_id: UUID, values: Mapping[str, Any], book: Book, version: int) -> str:
-    """Write the changed columns of one record at `version` with its history; return its JSON."""
+def update(
+    call: Call,
+    record_id: UUID,
+    values: Mapping[str, Any],
+    book: Book,
+    version: int,
+    before: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
+    """Write the changed columns of one record at `version` with its history; return its JSON.
+
+    `before` are the values so far: what a list of references held already is not judged again.
+    """
     names = tuple(sorted(values))
     key = plans.key_of(call.view(), "update", call.obj.name, names, call.clock is None, len(book.texts))
     change = plans.cache.get(key, lambda: _compile_update(call, names, book))
     params = [*(values[name] for name in change.columns), call.user_id, call.now, record_id, version]
-    return _run(call, change, values, params, book)
+    return _run(call, change, values, params, book, before)
 
 
 def _compile_update(call: Call, names: tuple[str, ...], book: Book) -> Change:
@@ -95,28 +112,36 @@ def _compile_update(call: Call, names: tuple[str, ...], book: Book) -> Change:
 def _points(found: FieldDef) -> bool:
     if found.type == "user":
         return found.name == "owner_id" or not found.system
-    return found.type in REFERENCES
+    return found.reference is not None
 
 
 def _checks(
     compiler: Compiler, obj: ObjectDef, names: Sequence[str]
 ) -> tuple[list[sql.Composable], tuple[str, ...]]:
     """Return one test a reference: it is empty, or stands for a member or a record the actor may read."""
-    tests: list[sql.Composable] = []
-    for name in names:
-        found = obj.all_fields[name]
-        first, second = compiler.params.add(Named(name)), compiler.params.add(Named(name))
-        if found.type == "user":
-            tests.append(MEMBER.format(first, second, compiler.params.add(compiler.tenant.id)))
-            continue
-        target = compiler.catalog.find(found.reference or "")
-        if target is None:
-            compiler.params.items.pop()
-            tests.append(sql.SQL("({}::uuid IS NULL)").format(first))
-            continue
-        visible = compiler.visible(target, "e")
-        tests.append(KNOWN.format(first, compiler.table(target), second, visible))
-    return tests, tuple(names)
+    return [_check(compiler, obj.all_fields[name]) for name in names], tuple(names)
+
+
+def _check(compiler: Compiler, found: FieldDef) -> sql.Composable:
+    """Return the test of one reference; its parameters are added in the order of the text."""
+    several, add = found.multiple, compiler.params.add
+    wanted = Named(found.name)
+    first = add(wanted)
+    target = None if found.type == "user" else compiler.catalog.find(found.reference or "")
+    if found.type == "user":
+        second, tenant = add(wanted), add(compiler.tenant.id)
+        return (
+            MEMBERS.format(first, second, tenant, add(wanted))
+            if several
+            else MEMBER.format(first, second, tenant)
+        )
+    if target is None:
+        return sql.SQL("({}{} IS NULL)").format(first, sql.SQL("::uuid[]" if several else "::uuid"))
+    table, second = compiler.table(target), add(wanted)
+    visible = compiler.visible(target, "e")
+    if several:
+        return ALL_KNOWN.format(first, table, second, visible, add(wanted))
+    return KNOWN.format(first, table, second, visible)
 
 
 def _whole(
@@ -167,9 +192,16 @@ def _guarded(
     return compiler.plan(text)
 
 
-def _run(call: Call, change: Change, values: Mapping[str, Any], params: list[Any], book: Book) -> str:
+def _run(
+    call: Call,
+    change: Change,
+    values: Mapping[str, Any],
+    params: list[Any],
+    book: Book,
+    before: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
     """Run a change; a reference that stands for nothing the actor may see undoes it."""
-    asked = {name: _foreign(call, name, values.get(name)) for name in change.checked}
+    asked = {name: _foreign(call, name, values.get(name), before.get(name)) for name in change.checked}
     head = change.plan.bind((), call.access.subject, asked | {"clock": call.clock})
     bound = [*head, *_bound(call.obj, change.columns, params), *book.params]
     row = call.run(change.plan.sql, bound, writes=True)[0]
@@ -196,11 +228,14 @@ def _limit(call: Call) -> int | None:
 
 
 def _missing(found: FieldDef, value: Any) -> FieldError:
-    return reference_not_found(found).as_error(found, str(value))
+    return reference_not_found(found).as_error(found, None if found.multiple else str(value))
 
 
-def _foreign(call: Call, name: str, value: Any) -> Any:
-    """Return what must be looked up: not the actor, whose membership was read already."""
+def _foreign(call: Call, name: str, value: Any, before: Any) -> Any:
+    """Return what must be looked up: not the actor, whose membership was read already, nor what a list held."""
+    if isinstance(value, list):
+        held = set(before or ())
+        return [item for item in value if item not in held] or None
     is_me = call.obj.all_fields[name].type == "user" and value == call.user_id
     return None if is_me else value
 

@@ -134,6 +134,7 @@ def violated_field(definition: ObjectDef, constraint: str) -> tuple[FieldDef, st
         "opt": "invalid_option",
         "fmt": "invalid_format",
         "dim": "min_items",
+        "tree": "circle",
     }
     for field in definition.fields.values():
         for suffix, code in codes.items():
