@@ -138,7 +138,7 @@ def _input(
         title=title,
         help=definition.field_description(f.name, show.locale()),
         error=error,
-        choices=_choices(f, definition, value, members),
+        choices=_choices(f, definition, value, names, members),
         parts=_parts(f, f.name, value, names),
         rows=_rows(f, value, names),
         blank=_row(f, f"{f.name}.{BLANK}", {}, names) if isinstance(widget, Rows) else None,
@@ -196,7 +196,7 @@ def _row(f: FieldDef, name: str, texts: Any, names: show.Names) -> Row:
 
 
 def _choices(
-    f: FieldDef, definition: ObjectDef, value: str, members: Mapping[str, str]
+    f: FieldDef, definition: ObjectDef, value: str, names: show.Names, members: Mapping[str, str]
 ) -> tuple[Choice, ...]:
     if f.options:
         chosen = value.split(";") if kind_of(f).is_array else [value]
@@ -208,6 +208,10 @@ def _choices(
     if kind_of(f).widget in ("user", "users"):
         chosen = value.split(";")
         return tuple(Choice(key, name, key in chosen) for key, name in members.items())
+    if kind_of(f).widget == "lookups":
+        keys = [key for key in value.split(";") if key]
+        titles = ((key, names.records.get((f.reference or "", key))) for key in keys)
+        return tuple(Choice(key, title or key, selected=True) for key, title in titles)
     return _stars(f, value)
 
 
@@ -279,7 +283,7 @@ def looked_up(
     found, errors = {}, []
     for f in writable(definition, frozenset(texts)):
         typed = post.get(f.name + TEXT_SUFFIX, "").strip()
-        if not f.reference or texts[f.name] or not typed:
+        if not f.reference or not typed or (texts[f.name] and not f.multiple):
             continue
         hits = [
             key
@@ -287,7 +291,7 @@ def looked_up(
             if title == typed
         ]
         if len(hits) == 1:
-            found[f.name] = hits[0]
+            found[f.name] = f"{texts[f.name]};{hits[0]}".strip(";") if f.multiple else hits[0]
         else:
             message = _("Choose one from the list, or type its exact name.")
             errors.append(

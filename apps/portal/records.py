@@ -20,6 +20,7 @@ from apps.portal import show
 from apps.tenants import queries as tenants
 
 MANY = 200
+LINKS = frozenset({"lookup", "lookups", "user", "users"})  # the cells that show the words behind ids
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,10 @@ def names_for(
         field = definition.all_fields.get(name)
         if field is None:
             continue
-        values = {str(row[name]) for row in rows if row.get(name)}
+        values = {key for row in rows if row.get(name) for key in ids_in(row[name])}
         if field.reference:
             references.setdefault(field.reference, set()).update(values)
-        elif kind_of(field).cell == "user":
+        elif kind_of(field).cell in ("user", "users"):
             users |= values
     return show.Names(
         members=people(users),
@@ -113,6 +114,11 @@ def names_for(
         },
         currency=currency(),
     )
+
+
+def ids_in(value: Any) -> list[str]:
+    """Return the ids of a wire value, or of the text of an input: one, or several with a semicolon between."""
+    return [str(item) for item in value] if isinstance(value, list) else str(value).split(";")
 
 
 def people(ids: Iterable[str]) -> dict[str, str]:

@@ -190,6 +190,15 @@ def _member(value: Any, _f: FieldDef, _d: ObjectDef, names: Names) -> SafeString
     return who(names.members.get(str(value)) or _("former member"))
 
 
+def _several(one: Callable[..., SafeString]) -> Callable[..., SafeString]:
+    """Return a cell that shows each of a list as `one` does."""
+
+    def shown(value: Any, f: FieldDef, d: ObjectDef, names: Names) -> SafeString:
+        return format_html_join(", ", "{}", ((one(item, f, d, names),) for item in value))
+
+    return shown
+
+
 def _currency(value: Any, f: FieldDef, _d: ObjectDef, names: Names) -> SafeString:
     return format_html("{}", money(value, f.currency or names.currency))
 
@@ -211,7 +220,9 @@ CELLS: dict[str, Callable[..., SafeString]] = {
     "badge": lambda v, f, d, _n: tag(f, v, d),
     "badges": _badges,
     "lookup": _lookup,
+    "lookups": _several(_lookup),
     "user": _member,
+    "users": _several(_member),
     "email": lambda v, *_: format_html('<a href="mailto:{}" dir="ltr">{}</a>', v, v),
     "phone": lambda v, *_: format_html('<a href="tel:{}" dir="ltr">{}</a>', v, v),
     "url": _url,
@@ -235,6 +246,10 @@ PLAIN: dict[str, Callable[..., str]] = {
     "badges": lambda v, f, d, _n: ", ".join(d.option_label(f.name, item, locale()) for item in v),
     "lookup": lambda v, f, _d, names: names.records.get((f.reference or "", str(v)), ""),
     "user": lambda v, _f, _d, names: names.members.get(str(v), ""),
+    "lookups": lambda v, f, _d, names: ", ".join(
+        names.records.get((f.reference or "", str(item)), "") for item in v
+    ),
+    "users": lambda v, _f, _d, names: ", ".join(names.members.get(str(item), "") for item in v),
     "boolean": lambda v, *_rest: _("Yes") if v else _("No"),
     "datetime": lambda v, *_: moment(v).strftime("%Y-%m-%d %H:%M:%S"),
     "json": lambda v, *_: json.dumps(v, ensure_ascii=False, default=document.number),

@@ -61,9 +61,9 @@ def names_of(definition: ObjectDef, changes: Iterable[FieldChange], *, by: Actor
         {change.field: value}
         for change in changes
         for value in (change.before, change.after)
-        if isinstance(value, str)
+        if isinstance(value, str | list)
         and change.field in definition.all_fields
-        and kind_of(definition.all_fields[change.field]).cell in ("lookup", "user")
+        and kind_of(definition.all_fields[change.field]).cell in records.LINKS
     ]
     return records.names_for(definition, sides, {name for item in sides for name in item}, by=by)
 

@@ -211,13 +211,10 @@ class Tags(Widget):
         return ", ".join(value or ())
 
 
-class Ids(Widget):
-    """Ids behind semicolons."""
+class Records(Several):
+    """The records chosen so far, each with a box to untick, and a look-up that adds another."""
 
-    wide = True
-
-    def text(self, f: FieldDef, value: Any) -> str:
-        return ";".join(value or ())
+    template = "lookups"
 
 
 class Secret(Widget):
@@ -351,7 +348,7 @@ for _name, _widget in {
     "multiselect": Several(),
     "checkboxes": Several(),
     "users": Several(),
-    "lookups": Ids(),
+    "lookups": Records(),
     "tags": Tags(),
     "lookup": Choice("lookup"),
     "color": Choice("color"),

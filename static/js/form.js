@@ -29,9 +29,20 @@
     if (node) { box.setAttribute("aria-activedescendant", node.id); node.scrollIntoView({ block: "nearest" }); }
   };
   const marked = (box) => options(box).findIndex((node) => node.getAttribute("aria-selected") === "true");
+  const hidden = (box) => one("input[type=hidden]", box.closest(".ab-lookup")) ?? {}; // a list of records has none
+  const include = (field, node) => {
+    const known = all("input[type=checkbox]", field).find((item) => item.value === node.dataset.value);
+    if (known) { known.checked = true; return; }
+    const chip = one("template", field).content.cloneNode(true);
+    one("input", chip).value = node.dataset.value;
+    one("bdi", chip).textContent = node.dataset.label || node.dataset.value;
+    one("[data-chosen-list]", field).append(chip);
+  };
   const choose = (box, node) => {
+    const field = box.closest(".ab-lookup");
+    if ("several" in field.dataset) { include(field, node); box.value = ""; close(box); box.focus(); return; }
     box.value = node.dataset.label; box.dataset.chosen = node.dataset.label;
-    one("input[type=hidden]", box.closest(".ab-lookup")).value = node.dataset.value;
+    hidden(box).value = node.dataset.value;
     close(box); box.focus();
   };
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -56,12 +67,12 @@
   document.addEventListener("input", (event) => {
     if (!event.target.matches("[data-lookup]")) return;
     close(event.target); // options of the text before are never chosen by a quick Enter
-    if (!event.target.value) one("input[type=hidden]", event.target.closest(".ab-lookup")).value = "";
+    if (!event.target.value) hidden(event.target).value = "";
   });
   document.addEventListener("focusout", (event) => {
     if (!event.target.matches("[data-lookup]")) return;
-    const box = event.target, hidden = one("input[type=hidden]", box.closest(".ab-lookup"));
+    const box = event.target;
     setTimeout(() => close(box), 120);
-    if (hidden.value) box.value = box.dataset.chosen ?? box.value;
+    if (hidden(box).value) box.value = box.dataset.chosen ?? box.value;
   });
 })();

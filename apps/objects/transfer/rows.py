@@ -71,6 +71,11 @@ class Loader:
             return None
         if not (link.match and link.match != "id"):
             return kind_of(target).from_text(target, text)
+        if target.multiple:
+            return [self._linked(link, target, part) for part in text.split(";") if part.strip()]
+        return self._linked(link, target, text)
+
+    def _linked(self, link: Link, target: FieldDef, text: str) -> str:
         key = (link.field, text.strip())
         if key not in self._seen:
             self._seen[key] = (
@@ -85,7 +90,7 @@ class Loader:
             raise Problem(
                 "VALIDATION_FAILED", message, fields=[FieldError(link.field, found, message, label, text)]
             )
-        return found
+        return str(found)
 
     def _reference(self, link: Link, target: FieldDef, text: str) -> str:
         other = catalog.catalog().object(target.reference or "")

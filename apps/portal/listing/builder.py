@@ -109,7 +109,7 @@ class Builder:
                 Named(o.value, label(found.name, o.value, show.locale()), o.value in chosen)
                 for o in found.options
             ]
-        if kind_of(found).widget == "user":
+        if kind_of(found).widget in ("user", "users"):
             return [Named(key, name, key in chosen) for key, name in self._members]
         return []
 
@@ -180,6 +180,6 @@ def chip_value(found: FieldDef, definition: ObjectDef, condition: Condition, nam
         return ", ".join(definition.option_label(found.name, part, show.locale()) for part in parts)
     if found.reference:
         return names.records.get((found.reference, condition.value), condition.value)
-    if kind_of(found).widget == "user":
+    if kind_of(found).widget in ("user", "users"):
         return names.members.get(condition.value, condition.value)
     return condition.value

@@ -81,6 +81,8 @@ BY_CELL: Mapping[str, tuple[str, ...]] = {
     "badge": ("in", "nin", "is", "not", *_PRESENCE),
     "badges": ("includes", *_PRESENCE),
     "lookup": ("is", "not", *_PRESENCE),
+    "lookups": ("includes", *_PRESENCE),
+    "users": ("includes", *_PRESENCE),
     "user": ("me", "is", "not", *_PRESENCE),
     "tags": ("includes", *_PRESENCE),
     "time": ("is", "after", "before", "between", *_PRESENCE),

@@ -143,7 +143,7 @@ def _ids(side: Mapping[str, Any], definition: ObjectDef) -> dict[str, Any]:
     return {
         name: value
         for name, value in side.items()
-        if isinstance(value, str) and kind_of(definition.all_fields[name]).cell in ("lookup", "user")
+        if isinstance(value, str | list) and kind_of(definition.all_fields[name]).cell in records.LINKS
     }
 
 
