@@ -357,6 +357,13 @@ def here(acme):
         transaction.set_rollback(True)
 
 
+@pytest.fixture(scope="module")
+def seats(tenant):
+    fields = {**TITLE, "post": link("re_post"), "row": {"type": "number"}}
+    body = {"name": "rc_seat", "fields": fields, "indexes": [{"fields": ["post", "row"], "unique": True}]}
+    publish_in(tenant, [load_body(body)], by=SYSTEM)
+
+
 def master(name, *others):
     fields = {f"of_{other[-1]}": {"type": "master_detail", "reference": other} for other in others}
     return load_body({"name": name, "fields": {**TITLE, **fields}})
@@ -408,6 +415,23 @@ def test_one_becomes_several_and_back(here):
     publish_objects([load_body(one)], by=SYSTEM, allow_destructive=True)
     assert raw(count) == [(0,)]
     publish_objects([], by=SYSTEM, drop=["rc_one"], allow_destructive=True)
+
+
+def test_a_key_of_several_fields(seats, inside):
+    """The combination is refused by name, found again by an upsert, and free while its record is in the bin."""
+    one, two = make("post"), make("post")
+    seat = {"title": "a", "post": one, "row": 1}
+    records.create("rc_seat", seat, by=SYSTEM)
+    problem = refusal(records.create, "rc_seat", seat, by=SYSTEM)
+    assert (problem.code, [fault.field for fault in problem.fields]) == ("UNIQUE_VIOLATION", ["post", "row"])
+    rows = [
+        {"data": seat | {"title": "b"}},
+        {"data": seat | {"post": two}},
+        {"data": seat | {"row": 2, "title": "c"}},
+    ]
+    assert records.batch("rc_seat", "upsert", rows, by=SYSTEM).succeeded == 3
+    found = query.find("rc_seat", {"fields": ["title"], "orderBy": ["title"]}, by=SYSTEM).records()
+    assert [row["title"] for row in found] == ["a", "b", "c"]
 
 
 def test_a_history_of_lists(inside):

@@ -1,6 +1,6 @@
 """Many records at once: all or nothing, or row by row, with a result for each row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -11,7 +11,7 @@ from psycopg import sql
 from apps.core.actor import Actor
 from apps.core.errors import FieldError, Invalid, Problem
 from apps.core.scope import TenantRef
-from apps.objects.definitions import FieldDef
+from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import FieldProblem, kind_of
 from apps.objects.query import parse
 from apps.objects.query.refusals import invalid_query
@@ -205,14 +205,22 @@ def _done(call: Call, operation: Verb, index: int, row: Mapping[str, Any], retur
 
 
 def _known(call: Call, row: Mapping[str, Any]) -> UUID | None:
-    """Return the visible record that carries the row's external id, or None."""
-    marked = [found for found in call.obj.fields.values() if found.external_id]
+    """Return the visible record that carries the row's key, or None."""
+    key = next(_keys(call.obj, row), None)
+    return _by_values(call, key) if key else None
+
+
+def _keys(obj: ObjectDef, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the keys that the row names in full: an external id, else the values of a unique index."""
+    marked = [found.name for found in obj.fields.values() if found.external_id]
     data = row.get("data") or {}
-    for found in marked:
-        raw = row.get("externalId", data.get(found.name)) if len(marked) == 1 else data.get(found.name)
+    for name in marked:
+        raw = row.get("externalId", data.get(name)) if len(marked) == 1 else data.get(name)
         if raw is not None:
-            return _by_value(call, found, raw)
-    return None
+            yield {name: raw}
+    for index in obj.indexes:
+        if index.unique and all(data.get(name) is not None for name in index.fields):
+            yield {name: data[name] for name in index.fields}
 
 
 def _external(call: Call, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,18 +229,25 @@ def _external(call: Call, row: Mapping[str, Any]) -> dict[str, Any]:
     return {marked[0]: row["externalId"]} if len(marked) == 1 and row.get("externalId") is not None else {}
 
 
-def _by_value(call: Call, found: FieldDef, raw: Any) -> UUID | None:
-    if found.name not in call.access.clear(call.obj):
-        call.deny("edit", f"Records cannot be found by {found.name}: the actor may not see its values.")
+def _by_values(call: Call, key: Mapping[str, Any]) -> UUID | None:
+    hidden = [name for name in key if name not in call.access.clear(call.obj)]
+    if hidden:
+        call.deny(
+            "edit", f"Records cannot be found by {', '.join(hidden)}: the actor may not see its values."
+        )
+    compiler = call.compiler()
+    tests = [compiler.visible(call.obj, "r")]
+    tests += [sql.SQL("{} = %s").format(sql.Identifier("r", name)) for name in key]
+    text = sql.SQL("SELECT r.id FROM {} r WHERE {}").format(
+        compiler.table(call.obj), sql.SQL(" AND ").join(tests)
+    )
+    values = [_comparand(call.obj.all_fields[name], raw) for name, raw in key.items()]
+    rows = call.run(text.as_bytes(None), [*call.access.bind(compiler.params.items), *values])
+    return rows[0][0] if rows else None
+
+
+def _comparand(found: FieldDef, raw: Any) -> Any:
     try:
-        value = kind_of(found).filter_value(found, raw)
+        return kind_of(found).filter_value(found, raw)
     except FieldProblem as problem:
         raise Invalid(problem.message, [problem.as_error(found, raw)]) from problem
-    compiler = call.compiler()
-    visible = compiler.visible(call.obj, "r")
-    text = sql.SQL("SELECT r.id FROM {} r WHERE {} AND {} = %s").format(
-        compiler.table(call.obj), visible, sql.Identifier("r", found.column)
-    )
-    params = [*call.access.bind(compiler.params.items), value]
-    rows = call.run(text.as_bytes(None), params)
-    return rows[0][0] if rows else None

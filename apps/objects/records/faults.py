@@ -1,13 +1,15 @@
 """What PostgreSQL refuses, said in the protocol's words; never a value of a row that the caller may not see."""
 
+from collections.abc import Sequence
+
 import psycopg
 from django.utils.translation import gettext as _
 from psycopg import errors
 
 from apps.core.errors import Conflict, FieldError, Invalid, Problem
-from apps.objects.definitions import ObjectDef
+from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import reference_not_found
-from apps.objects.schema.state import violated_field
+from apps.objects.schema.state import violated_field, violated_index
 
 BUSY = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 
@@ -33,6 +35,9 @@ def problem_of(obj: ObjectDef, error: psycopg.Error) -> Problem | None:
 
 def _unique(obj: ObjectDef, error: psycopg.Error) -> Problem:
     found = violated_field(obj, error.diag.constraint_name or "")
+    index = violated_index(obj, error.diag.constraint_name or "")
+    if index is not None:
+        return _taken(obj, [obj.all_fields[name] for name in index.fields])
     message = _("A record with this value already exists.")
     name, label = (found[0].name, found[0].label) if found else ("_record", None)
     details = {"object": obj.name} | ({"field": name} if found else {})
@@ -41,6 +46,17 @@ def _unique(obj: ObjectDef, error: psycopg.Error) -> Problem:
         code="UNIQUE_VIOLATION",
         fields=[FieldError(name, "invalid_value", message, label)],
         details=details,
+    )
+
+
+def _taken(obj: ObjectDef, fields: Sequence[FieldDef]) -> Problem:
+    """Return the refusal of a combination of values that another record has."""
+    message = _("A record with this combination of values already exists.")
+    return Conflict(
+        message,
+        code="UNIQUE_VIOLATION",
+        fields=[FieldError(found.name, "invalid_value", message, found.label) for found in fields],
+        details={"object": obj.name, "fields": [found.name for found in fields]},
     )
 
 

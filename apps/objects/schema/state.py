@@ -14,7 +14,7 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.definitions import FieldDef, IndexDef, ObjectDef
 from apps.objects.kinds import kind_of
 from apps.objects.kinds.naming import named
 
@@ -106,11 +106,22 @@ def declared_indexes(definition: ObjectDef) -> list[models.Index]:
     """
     found: list[models.Index] = []
     for index in definition.indexes:
-        name = named(definition.name, "_".join(index.fields), "uix" if index.unique else "ix")
+        name = index_name(definition, index)
         make = UniqueIndex if index.unique else models.Index
         fields = list(index.fields) if index.unique else list(dict.fromkeys([*index.fields, "id"]))
         found.append(make(fields=fields, condition=LIVING, name=name))
     return found
+
+
+def index_name(definition: ObjectDef, index: IndexDef) -> str:
+    """Return the name of a declared index."""
+    return named(definition.name, "_".join(index.fields), "uix" if index.unique else "ix")
+
+
+def violated_index(definition: ObjectDef, constraint: str) -> IndexDef | None:
+    """Return the declared unique index of that name."""
+    unique = (index for index in definition.indexes if index.unique)
+    return next((index for index in unique if index_name(definition, index) == constraint), None)
 
 
 class UniqueIndex(models.Index):
