@@ -91,6 +91,7 @@ CASES: dict[str, Case] = {
     "tags": Case(["north", "East end"], ["west"], finds={"$contains": "north"}, typed={"": "north, East end"}, shown="East end", bad=["a;b"], sorts=False),
     "lookup": Case(HERE, finds={"$eq": HERE}, typed={"": HERE}, shown="Untitled", bad="x", declared={"reference": "qa_kind"}),
     "master_detail": Case(HERE, finds={"$eq": HERE}, typed={"": HERE}, shown="Untitled", bad="x", declared={"reference": "qa_base"}),
+    "tree": Case(HERE, finds={"$eq": HERE, "$under": HERE}, typed={"": HERE}, shown="Untitled", bad="x"),
     "user": Case(ME, finds={"$eq": ME}, typed={"": ME}, shown="former member", bad="x"),
     "autonumber": Case(UNSET, wire="K-0002", finds={"$eq": "K-0002"}, shown="K-0002", declared={"autonumberFormat": "K-{0000}"}),
     "summary": Case(

@@ -19,7 +19,7 @@ from apps.objects.definitions import FieldDef
 from apps.objects.kinds.kind import ANYBODY, KINDS, PRESENCE, Kind
 from apps.objects.kinds.naming import named
 from apps.objects.kinds.problem import AcceptContext, FieldProblem
-from apps.objects.kinds.references import IdKind
+from apps.objects.kinds.references import LookupKind
 
 MOST_IDS = 1_000
 SEPARATORS = re.compile(r"[;|,\s]+")
@@ -39,7 +39,7 @@ class LookupsKind(Kind):
     widget = "lookups"
     cell = "lookups"
     sql_type = "uuid[]"
-    one: Kind = IdKind()
+    one: Kind = LookupKind()
 
     def model_field(self, object_name: str, field: FieldDef) -> models.Field[Any, Any]:
         return ArrayField(models.UUIDField(), null=not field.required)
