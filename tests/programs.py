@@ -39,8 +39,7 @@ class Program:
 
 CHROMIUM = Program("browser", "Chromium", ("chromium", "chromium-browser", "google-chrome"), "CHROMIUM")
 PGBOUNCER = Program("service", "PgBouncer", ("pgbouncer",), "PGBOUNCER")
-NPM = Program("npm", "npm", ("npm",), "NPM")
-PROGRAMS = (CHROMIUM, PGBOUNCER, NPM)
+PROGRAMS = (CHROMIUM, PGBOUNCER)
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -23,6 +23,7 @@ from apps.api.graphql import door as graphql
 from apps.api.imports import doors as imports
 from apps.api.live.signpost import EventStreamDoor
 from apps.api.meta import doors as meta
+from apps.api.meta import history as designs
 from apps.api.meta.saving import ObjectItemDoor
 from apps.api.openapi import doors as openapi
 
@@ -60,6 +61,22 @@ def data_urls(prefix: str) -> list[object]:
     ]
 
 
+def design_urls(one: str) -> list[object]:
+    """Return the addresses of one object's definition."""
+    return [
+        path(one, ObjectItemDoor.as_view()),
+        path(f"{one}/history", designs.HistoryDoor.as_view()),
+        path(f"{one}/audit", designs.AuditDoor.as_view()),
+        path(f"{one}/diff", designs.DiffDoor.as_view()),
+        path(f"{one}/rollback", designs.RollbackDoor.as_view()),
+        path(f"{one}/draft", designs.DraftDoor.as_view()),
+        path(f"{one}/publish", designs.PublishDoor.as_view()),
+        path(f"{one}/published", designs.PublishedDoor.as_view()),
+        path(f"{one}/layers", designs.LayersDoor.as_view()),
+        path(f"{one}/references", designs.ReferencesDoor.as_view()),
+    ]
+
+
 urlpatterns = [
     path(".well-known/objectstack", discovery.WellKnownDoor.as_view()),
     path("healthz", health.AliveDoor.as_view(), name="healthz"),
@@ -83,7 +100,9 @@ urlpatterns = [
     path(f"{V1}/security/explain", security.ExplainDoor.as_view()),
     path(f"{V1}/meta", meta.TypesDoor.as_view()),
     path(f"{V1}/meta/types", meta.TypesDoor.as_view()),
-    path(f"{V1}/meta/object/<str:name>", ObjectItemDoor.as_view()),
+    path(f"{V1}/meta/_drafts", designs.DraftsDoor.as_view()),
+    path(f"{V1}/meta/diagnostics", designs.DiagnosticsDoor.as_view()),
+    *design_urls(f"{V1}/meta/object/<str:name>"),
     path(f"{V1}/meta/<str:kind>", meta.ItemsDoor.as_view()),
     path(f"{V1}/meta/<str:kind>/<str:name>", meta.ItemDoor.as_view()),
     path(f"{V1}/ui/view/<str:name>/<str:kind>", meta.ViewDoor.as_view()),

@@ -27,6 +27,7 @@ from apps.objects import relations
 from apps.objects.catalog import Catalog, catalog, load
 from apps.objects.definitions import ObjectDef
 from apps.objects.models import Definition, DefinitionVersion
+from apps.objects.overlay import keeping
 from apps.objects.parse import DefinitionErrors, load_body
 from apps.objects.schema import Plan, apply, plan, preview
 from apps.objects.schema.rename import field_renames
@@ -54,8 +55,12 @@ def publish_objects(
     module: str | None = None,
     drop: Iterable[str] = (),
     allow_destructive: bool = False,
+    overlays: keeping.Wished | None = None,
+    operation: str = "publish",
 ) -> Published:
     """Make the definitions true: tables first, then the rows that describe them.
+
+    Over a module's definitions lie the tenant's layers in force, or those in `overlays` (by name, empty for none).
 
     Raises `DefinitionErrors` for references to nothing, `Conflict` DESTRUCTIVE_CHANGE (with what would be
     lost) unless allowed, `Problem` WRITABLE_PACKAGE_REQUIRED for objects that another module owns.
@@ -68,7 +73,7 @@ def publish_objects(
     with connections["default"].cursor() as cursor:
         cursor.execute(LOCK, [f"publish:{tenant.id}"])
     known = load()  # the scope's clock is older than the lock; whoever held it may have published
-    definitions = [replace(d, module=module) for d in definitions]
+    laid, definitions = _laid(definitions, module, overlays)
     _judge(definitions, list(drop), known, module)
     made = _plan(definitions, list(drop), known)
     if made.destructive and not allow_destructive:
@@ -79,11 +84,14 @@ def publish_objects(
     unchanged = tuple(d.name for d in definitions if _same(known.find(d.name), d))
     changed = [d for d in definitions if d.name not in unchanged]
     for definition in changed:
-        _save(definition, made, by)
+        _save(definition, made, by, operation)
+    if module:
+        keeping.keep(laid, definitions, by=by)
     for name in (*drop, *_renamed_away(changed, known)):
         _remove(name, made, by)
     _carry_rights(changed, known)
-    _grant(changed, module=module or "", by=by)
+    if overlays is None:
+        _grant(changed, module=module or "", by=by)
     clock.bump(tenant.id)
     return Published(made, {d.name: d for d in definitions}, unchanged)
 
@@ -95,13 +103,26 @@ def publish_in(tenant: Any, definitions: Sequence[ObjectDef], *, by: Actor, **op
 
 
 def plan_objects(
-    definitions: Sequence[ObjectDef], *, module: str | None = None, drop: Iterable[str] = ()
+    definitions: Sequence[ObjectDef],
+    *,
+    module: str | None = None,
+    drop: Iterable[str] = (),
+    overlays: keeping.Wished | None = None,
 ) -> Plan:
     """Return the plan with its SQL, changing nothing; any tenant scope will do."""
     known = catalog()
-    definitions = [replace(d, module=module) for d in definitions]
+    _layers, definitions = _laid(definitions, module, overlays)
     _judge(definitions, list(drop), known, module)
     return preview(_plan(definitions, list(drop), known))
+
+
+def _laid(
+    definitions: Sequence[ObjectDef], module: str | None, overlays: keeping.Wished | None
+) -> tuple[dict[str, keeping.Laid], list[ObjectDef]]:
+    """Return the layered objects by name, and all definitions with the tenant's layers on them."""
+    laid = keeping.lay(definitions, module, overlays)
+    whole = [laid[d.name].definition if d.name in laid else d for d in definitions]
+    return laid, [replace(d, module=module) for d in whole]
 
 
 def save_draft(body: Mapping[str, Any], *, by: Actor) -> Definition:
@@ -188,7 +209,7 @@ def _next_version(name: str) -> int:
     return (newest.first() or 0) + 1
 
 
-def _save(definition: ObjectDef, made: Plan, by: Actor) -> None:
+def _save(definition: ObjectDef, made: Plan, by: Actor, operation: str) -> None:
     name, body = definition.name, dict(definition.body)
     version = _next_version(name)
     before = Definition.objects.filter(name=name, state=Definition.State.ACTIVE).first()
@@ -202,7 +223,7 @@ def _save(definition: ObjectDef, made: Plan, by: Actor) -> None:
     Definition.objects.update_or_create(name=name, state=Definition.State.ACTIVE, defaults=values)
     Definition.objects.filter(name=name, state=Definition.State.DRAFT).delete()
     steps = [s.as_dict() for s in made.steps if s.object == name]
-    _remember(definition, version, "publish", steps, by)
+    _remember(definition, version, operation, steps, by)
     action = "object.updated" if before else "object.created"
     earlier = {"version": before.version, "checksum": before.checksum} if before else None
     after = _summary(definition) | {"version": version, "steps": [s["sentence"] for s in steps]}
@@ -219,6 +240,7 @@ def _remove(name: str, made: Plan, by: Actor) -> None:
     steps = [s.as_dict() for s in made.steps if s.object == name]
     _remember(definition, _next_version(name), "drop", steps, by)
     Definition.objects.filter(name=name).delete()
+    keeping.forget(name)
     before = _summary(definition) | {"version": row.version}
     ledger.record("object.dropped", by=by, target=f"object:{name}", before=before)
     outbox.emit("object.dropped", subject=f"object:{name}", data={"name": name}, by=by)

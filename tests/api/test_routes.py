@@ -60,6 +60,7 @@ SCHEDULE = {
     "kind": "cron",
     "cron": "0 7 * * MON",
 }
+DESIGN = ("history", "audit", "diff", "published", "layers", "references")
 DATA = {
     "{data}/import/jobs": {"GET": OK},
     "{data}/import/jobs/<job_id>": {"GET": NOT_FOUND},
@@ -124,6 +125,12 @@ CASES: dict[str, dict[str, Case]] = {
         "PUT": case({"name": "api_lead"}, 422),
         "DELETE": case(None, 404, name="x_absent"),
     },
+    "api/v1/meta/_drafts": {"GET": OK},
+    "api/v1/meta/diagnostics": {"GET": OK},
+    **{f"api/v1/meta/object/<name>/{part}": {"GET": OK} for part in DESIGN},
+    "api/v1/meta/object/<name>/draft": {"GET": NOT_FOUND},
+    "api/v1/meta/object/<name>/publish": {"POST": NOT_FOUND},
+    "api/v1/meta/object/<name>/rollback": {"POST": case({"toVersion": 999}, 404)},
     "api/v1/meta/<kind>": {"GET": OK},
     "api/v1/meta/<kind>/<name>": {"GET": case(None, kind="view", name="api_lead.all")},
     "api/v1/ui/view/<name>/<kind>": {"GET": case(None, kind="list")},

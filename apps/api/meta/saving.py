@@ -1,5 +1,6 @@
-"""Changing definitions over HTTP: judge, plan, publish; objects of a module stay the module's."""
+"""Changing definitions over HTTP: own objects as they are sent, a module's objects through the tenant's layer."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -10,17 +11,25 @@ from apps.api.contract import OBJECT, TEXT, Parameter, describe, shape
 from apps.api.door import Door
 from apps.api.meta import given
 from apps.api.meta.doors import locale_of, missing, with_etag
+from apps.api.meta.items import object_item
 from apps.api.meta.sources import SOURCES
 from apps.core.errors import Conflict, Invalid, PermissionDenied, Problem
 from apps.objects import publish
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
+from apps.objects.design import saving
+from apps.objects.overlay import keeping
 from apps.objects.parse import load_body
 from apps.permissions.access import access_for
 
 MODES = ("publish", "draft", "plan")
 FLAG = {"type": "string", "enum": ["true", "false"]}
+FORCE = Parameter("force", "Allow a change that loses data.", FLAG)
 LANGUAGE = Parameter("Accept-Language", "Language of the labels.", place="header")
+SAVED = shape(
+    success={"const": True}, version=TEXT, seq={"type": "integer"}, state=TEXT, message=TEXT, plan=OBJECT,
+    restoredFromVersion={"type": "integer"}, required=["success", "version", "message"],
+)  # fmt: skip
 
 
 class ObjectItemDoor(Door):
@@ -42,8 +51,8 @@ class ObjectItemDoor(Door):
         return with_etag(call, answers.encode({"type": "object", "name": name, **body}))
 
     @describe(
-        "Create or change an object; its table follows at once",
-        answer=OBJECT,
+        "Create or change an object; its table follows at once. A module's object gets your own layer",
+        answer=SAVED,
         body=OBJECT,
         parameters=[
             Parameter(
@@ -51,65 +60,69 @@ class ObjectItemDoor(Door):
                 "`plan` shows what would happen, `draft` only keeps it.",
                 {"type": "string", "enum": [*MODES]},
             ),
-            Parameter("force", "Allow a change that loses data.", FLAG),
+            FORCE,
             Parameter("package", "Refused: modules are changed where they come from."),
             Parameter("If-Match", "`version` of the definition that was changed.", place="header"),
         ],
+        errors=(409, 422),
         tag="meta",
     )
     def put(self, call: Call, name: str) -> HttpResponse:
-        _require(call)
+        require_design(call)
         mode = call.params.get("mode", "publish")
         if mode not in MODES:
             raise Invalid(f"mode is one of {', '.join(MODES)}.", code="INVALID_REQUEST")
         if package := call.params.get("package"):
             raise _module_owned(str(package))
         body = given.definition(name, call.mapping())
-        _check_version(call, name)
-        obj = load_body(body)
+        check_version(call, name)
+        wanted = saving.want(name, body, _shown(name, locale_of(call)))
         if mode == "plan":
-            plan = publish.plan_objects([obj])
-            return answers.send(
-                {"success": True, "state": "planned", "version": obj.checksum, "plan": plan.as_dict()}
-            )
+            made = {"success": True, "state": "planned", "version": wanted.definition.checksum}
+            plan = saving.plan(wanted).as_dict()
+            return answers.send(made | {"message": f"Planned object '{name}'", "plan": plan})
         if mode == "draft":
-            draft = publish.save_draft(body, by=call.actor)
-            return answers.send(_saved(name, draft.checksum, draft.version, "draft"))
-        made = publish.publish_objects(
-            [obj], by=call.actor, allow_destructive=call.params.get("force") == "true"
-        )
-        now = catalog().object(name)
-        answer = _saved(name, now.checksum, now.version, "active")
-        return answers.send(answer | {"plan": made.plan.as_dict()})
+            checksum = saving.draft(wanted, by=call.actor)
+            known = catalog().find(name)
+            return answers.send(saved(name, checksum, known.version if known else 0, "draft"))
+        published = saving.put(wanted, by=call.actor, allow_destructive=forced(call))
+        return answers.send(in_force(name) | {"plan": published.plan.as_dict()})
 
     @describe(
-        "Drop an object and its records",
+        "Drop an own object and its records, or take your layer off a module's object",
         answer=shape(
             success={"const": True}, reset={"type": "boolean"}, seq={"type": "integer"}, message=TEXT
         ),
         parameters=[
-            Parameter("force", "Needed while there are records: they are lost.", FLAG),
+            Parameter("force", "Needed while there are records or values: they are lost.", FLAG),
             Parameter(
-                "state", "`draft` drops the draft only.", {"type": "string", "enum": ["active", "draft"]}
+                "state",
+                "`draft` discards the draft only.",
+                {"type": "string", "enum": ["active", "draft"]},
             ),
+            Parameter("If-Match", "`version` of the definition that is meant.", place="header"),
         ],
+        errors=(409,),
         tag="meta",
     )
     def delete(self, call: Call, name: str) -> HttpResponse:
-        _require(call)
+        require_design(call)
+        if call.params.get("state") == "draft":
+            saving.discard(name, by=call.actor)
+            known = catalog().find(name)
+            return answers.send(_gone(name, known, "Discarded the draft of", reset=False))
         obj = catalog().find(name)
         if obj is None:
             raise missing("object", name)
-        if obj.module:
-            raise _module_owned(obj.module)
-        publish.publish_objects(
-            [], by=call.actor, drop=[name], allow_destructive=call.params.get("force") == "true"
-        )
-        message = f"Dropped object '{name}'"
-        return answers.send({"success": True, "reset": False, "seq": obj.version, "message": message})
+        check_version(call, name)
+        layer = saving.remove(name, by=call.actor, allow_destructive=forced(call))
+        if layer:
+            return answers.send(_gone(name, catalog().find(name), "Took your layer off", reset=True))
+        return answers.send(_gone(name, obj, "Dropped", reset=False))
 
 
-def _require(call: Call) -> None:
+def require_design(call: Call) -> None:
+    """Refuse whoever may not change definitions: 403 FORBIDDEN."""
     access = access_for(call.actor)
     if not access.has_system(publish.PERMISSION):
         raise PermissionDenied(
@@ -119,7 +132,8 @@ def _require(call: Call) -> None:
         )
 
 
-def _check_version(call: Call, name: str) -> None:
+def check_version(call: Call, name: str) -> None:
+    """Refuse a change of a definition that is not in force any more: 409 CONCURRENT_UPDATE."""
     wanted = call.header("If-Match")
     if wanted is None:
         return
@@ -133,15 +147,41 @@ def _check_version(call: Call, name: str) -> None:
         )
 
 
+def forced(call: Call) -> bool:
+    """Tell whether the caller allows data to be lost."""
+    return call.params.get("force") == "true"
+
+
+def in_force(name: str) -> dict[str, Any]:
+    """Return the answer about a definition that was just brought into force."""
+    now = catalog().object(name)
+    return saved(name, now.checksum, now.version, "active")
+
+
+def saved(name: str, version: str, seq: int, state: str) -> dict[str, Any]:
+    """Return a SaveMetaItemResponse."""
+    message = f"Saved object '{name}' (state={state}) [seq={seq}]"
+    return {"success": True, "version": version, "seq": seq, "state": state, "message": message}
+
+
+def _shown(name: str, locale: str | None) -> Mapping[str, Any] | None:
+    """Return a module's own definition as an answer shows it in the caller's language."""
+    obj = catalog().find(name)
+    if obj is None or obj.module is None:
+        return None
+    base = load_body(keeping.base_of(name), name, module=obj.module)
+    return given.definition(name, object_item(base, frozenset(base.all_fields), locale))
+
+
+def _gone(name: str, obj: ObjectDef | None, did: str, *, reset: bool) -> dict[str, Any]:
+    message = f"{did} object '{name}'"
+    return {"success": True, "reset": reset, "seq": obj.version if obj else 0, "message": message}
+
+
 def _module_owned(module: str) -> Problem:
     return Problem(
         "WRITABLE_PACKAGE_REQUIRED",
         f"Objects of the module {module[:80]} are changed in the module, not here.",
         status=422,
-        cure="Save it without a package, under a name of your own.",
+        cure="Save it without a package: your own fields and words form a layer over the module's object.",
     )
-
-
-def _saved(name: str, version: str, seq: int, state: str) -> dict[str, Any]:
-    message = f"Saved object '{name}' (state={state}) [seq={seq}]"
-    return {"success": True, "version": version, "seq": seq, "state": state, "message": message}

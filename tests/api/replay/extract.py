@@ -12,7 +12,18 @@ from tests.api.replay.shapes import shape_of
 
 HERE = Path(__file__).parent
 # The exchanges of the MUST part, in the order of the recording.
-WANTED = (1, *range(33, 43), 48, 49, 50, 51, 52, 61, *range(67, 119), 121, *range(124, 126), *range(127, 146))
+WANTED = (
+    1,
+    *range(33, 43),
+    *range(44, 56),
+    59,
+    60,
+    61,
+    *range(67, 119),
+    121,
+    *range(124, 126),
+    *range(127, 146),
+)
 WANTED += (*range(147, 151), *range(152, 160), 174, 219, 221, *range(274, 284), 285)
 HEADERS = ("if-match", "if-none-match", "authorization")
 OBJECT_KEYS = ("name", "label", "pluralLabel", "nameField", "searchableFields", "sharingModel", "fields")
