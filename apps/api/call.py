@@ -1,7 +1,9 @@
 """One call through a door: what the request brought, read once and strictly."""
 
 import re
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest, QueryDict
@@ -56,6 +58,11 @@ class Call:
     def read_at(self, clock: int, platform_clock: int) -> None:
         """Note the clocks that the database reported with what was read."""
         self._clocks = (clock, platform_clock)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The tenant's time zone, in which days begin."""
+        return ZoneInfo(self.snapshot.time_zone) if self.snapshot else UTC
 
     @property
     def is_current(self) -> bool:

@@ -18,6 +18,7 @@ _AREAS = (
     Area("data", f"{PREFIX}/data"),
     Area("metadata", f"{PREFIX}/meta"),
     Area("auth", f"{PREFIX}/auth"),
+    Area("analytics", f"{PREFIX}/analytics"),
     Area("ui", f"{PREFIX}/ui"),
     Area("i18n", f"{PREFIX}/i18n"),
     Area("search", f"{PREFIX}/search", is_route=False),

@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path
 
 from apps.api import (
+    analytics,
     discovery,
     health,
     i18n,
@@ -95,6 +96,10 @@ urlpatterns = [
     path(f"{V1}/", include("apps.api.hooks.urls")),
     *data_urls(f"{V1}/data"),
     path(f"{V1}/batch", batches.TransactionDoor.as_view()),
+    path(f"{V1}/analytics/dataset/query", analytics.DatasetDoor.as_view()),
+    path(f"{V1}/analytics/meta", analytics.CubesDoor.as_view()),
+    path(f"{V1}/analytics/query", analytics.QueryDoor.as_view()),
+    path(f"{V1}/analytics/sql", analytics.StatementDoor.as_view()),
     path(f"{V1}/graphql", graphql.GraphQLDoor.as_view(), name="graphql"),
     path(f"{V1}/search", search.SearchDoor.as_view()),
     path(f"{V1}/security/explain", security.ExplainDoor.as_view()),

@@ -69,7 +69,7 @@ def pairs_of(call: Call) -> Iterator[tuple[str, str]]:
 def page_of(call: Call, name: str) -> HttpResponse:
     """Answer with a list by the query string."""
     served_object(call, name, "list")
-    page = find(name, pairs_of(call), by=call.actor, tenant=call.tenant)
+    page = find(name, pairs_of(call), by=call.actor, tenant=call.tenant, zone=call.zone)
     call.read_at(page.clock, page.platform_clock)
     return answers.send(page.body())
 
@@ -110,6 +110,7 @@ class QueryDoor(Door):
     )
     def post(self, call: Call, name: str) -> HttpResponse:
         served_object(call, name, "list")
-        page = find(name, call.mapping(optional=True), by=call.actor, tenant=call.tenant)
+        source = call.mapping(optional=True)
+        page = find(name, source, by=call.actor, tenant=call.tenant, zone=call.zone)
         call.read_at(page.clock, page.platform_clock)
         return answers.send(page.body())

@@ -16,9 +16,8 @@ from apps.api.door import NONE, Door
 from apps.api.export.formats import FORMATS, Column, Format
 from apps.api.meta.doors import locale_of
 from apps.audit import ledger
-from apps.core.actor import Actor
 from apps.core.errors import Invalid
-from apps.core.scope import TenantRef, tenant_scope
+from apps.core.scope import tenant_scope
 from apps.objects import query
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import access_for
@@ -73,7 +72,7 @@ class ExportDoor(Door):
                 details={"format": written_as.name, "limit": limit, "query": json.dumps(source, default=str)},
             )
         source["fields"] = [column.name for column in columns]
-        pages = _pages(obj.name, source, limit, call.actor, call.tenant)
+        pages = _pages(obj.name, source, limit, call)
         first = next(pages)
         records = _records(first, pages)
         content = written_as.write(columns, records, header=call.params.get("header", "true") != "false")
@@ -130,14 +129,12 @@ def _columns(call: Call, obj: ObjectDef, readable: frozenset[str]) -> list[Colum
     return [Column(name, obj.field_label(name, locale)) for name in names]
 
 
-def _pages(
-    name: str, source: dict[str, Any], limit: int, actor: Actor, tenant: TenantRef
-) -> Iterator[list[dict[str, Any]]]:
+def _pages(name: str, source: dict[str, Any], limit: int, call: Call) -> Iterator[list[dict[str, Any]]]:
     """Yield pages until `limit` records; each asks for rights anew, so a right that ends ends the file."""
     after, left = "*", limit
     while left > 0:
         wanted = source | {"after": after, "limit": min(PAGE, left)}
-        page = query.find(name, wanted, by=actor, tenant=tenant, op="export")
+        page = query.find(name, wanted, by=call.actor, tenant=call.tenant, op="export", zone=call.zone)
         yield page.records()
         left -= len(page.rows)
         if page.next_cursor is None:

@@ -21,6 +21,7 @@ last one. Problems: OBJECT_NOT_FOUND, RECORD_NOT_FOUND (404), PERMISSION_DENIED,
 INVALID_FIELD, INVALID_FILTER, INVALID_SORT, INVALID_QUERY, UNSUPPORTED_QUERY_PARAM, FILTER_TOKEN_UNKNOWN (400).
 """
 
+from apps.objects.query.explaining import statement
 from apps.objects.query.run import Found, Page, count, find, get, parse
 
-__all__ = ["Found", "Page", "count", "find", "get", "parse"]
+__all__ = ["Found", "Page", "count", "find", "get", "parse", "statement"]

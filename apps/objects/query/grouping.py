@@ -40,7 +40,8 @@ def _group(reader: FilterReader, obj: ObjectDef, item: Any) -> tree.Group:
     if bucket is not None and (bucket not in BUCKETS or field.type not in ("date", "datetime")):
         raise invalid_query(f"dateGranularity is one of {', '.join(BUCKETS)}, on a date.", field=field.name)
     reader.named.add(field.name)
-    return tree.Group(field.name, _alias(wanted.get("alias") or field.name), bucket)
+    zone = str(reader.moment.zone) if bucket and field.type == "datetime" else "UTC"
+    return tree.Group(field.name, _alias(wanted.get("alias") or field.name), bucket, zone)
 
 
 def read_measures(reader: FilterReader, obj: ObjectDef, raw: Any) -> tuple[tree.Measure, ...]:

@@ -136,7 +136,8 @@ def _group_sql(obj: ObjectDef, group: tree.Group) -> sql.Composable:
     found = obj.all_fields[group.field]
     column: sql.Composable = sql.Identifier(R, found.column)
     if group.bucket:
-        moment = sql.SQL("{} AT TIME ZONE 'UTC'").format(column) if found.type == "datetime" else column
+        local = sql.SQL("{} AT TIME ZONE {}").format(column, sql.Literal(group.zone))
+        moment = local if found.type == "datetime" else column
         column = sql.SQL("to_char({}, {})").format(moment, sql.Literal(SHAPES[group.bucket]))
     return sql.SQL("{} AS {}").format(column, sql.Identifier(group.alias))
 

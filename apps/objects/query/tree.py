@@ -147,11 +147,12 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One key of an aggregate row; dates may be cut to a bucket."""
+    """One key of an aggregate row; dates may be cut to a bucket, instants in the days of `zone`."""
 
     field: str
     alias: str
     bucket: str | None = None
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

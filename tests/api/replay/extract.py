@@ -24,7 +24,7 @@ WANTED = (
     *range(124, 126),
     *range(127, 146),
 )
-WANTED += (*range(147, 151), *range(152, 160), 174, 219, 221, *range(274, 284), 285)
+WANTED += (*range(147, 151), *range(152, 160), 174, 219, 221, *range(233, 237), *range(274, 284), 285)
 HEADERS = ("if-match", "if-none-match", "authorization")
 OBJECT_KEYS = ("name", "label", "pluralLabel", "nameField", "searchableFields", "sharingModel", "fields")
 FIELD_KEYS = (
