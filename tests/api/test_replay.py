@@ -18,7 +18,7 @@ USER = "AKTFEMFWhx67RTEEVCtdwZ68r3wKkm8n"
 # Columns and keys of the reference that have no counterpart yet, or none here: tenants are schemas.
 IGNORED = frozenset(
     {"organization_id", "owning_business_unit_id", "__search", "datasource", "validations", "publicSharing"}
-    | {"actions", "_diagnostics", "titleFormat", "managedBy", "schema", "overrideSource"}
+    | {"actions", "_diagnostics", "titleFormat", "managedBy", "schema", "overrideSource", "description"}
 )
 # Beyond that: what one exchange's answer lacks or has in another type, and why that is right.
 UNALIKE = {
@@ -34,7 +34,7 @@ UNALIKE = {
     90: ("n",),
     117: ("code", "error"),  # there earlier runs had left several records; here one is found and changed
     121: ("completedAt",),  # nothing works the queue here; tests/api/test_imports.py follows a job to its end
-    125: ("opt_out",),  # a JSON export holds JSON values, not words
+    125: ("opt_out", "prefs"),  # a JSON export holds JSON values, not words
     174: ("posture", "kernelTier", "record"),  # layers of stages to come
     233: ("crm_opportunity.count",),  # a number, as in 89
     278: ("k",),  # inside a json field of another record

@@ -119,14 +119,11 @@ CASES: dict[str, dict[str, Case]] = {
         "PUT": case({"url": "https://ledger.example.org/"}),
         "DELETE": NOT_FOUND,
     },
-<<<<<<< HEAD
     "api/v1/graphql": {"GET": case(query="query={me{id}}"), "POST": case({"query": "{me{id}}"})},
-=======
     "api/v1/analytics/query": {"POST": case({"cube": "api_lead", "measures": ["count"]})},
     "api/v1/analytics/sql": {"POST": case({"cube": "api_lead", "measures": ["count"]})},
     "api/v1/analytics/meta": {"GET": OK},
     "api/v1/analytics/dataset/query": {"POST": case(DATASET)},
->>>>>>> 7d557ca (Analytics: every object is a cube, asked through the one query; days and months begin in the tenant's zone)
     "api/v1/search": {"GET": case(query="q=x")},
     "api/v1/security/explain": {"POST": case({"object": "api_lead", "operation": "read"})},
     "api/v1/meta": {"GET": OK},
