@@ -1,5 +1,6 @@
 """R30, the API's part: bodies and addresses made to hurt are refused, cheaply, and the next request is served."""
 
+import resource
 import time
 
 import pytest
@@ -10,6 +11,7 @@ QUERY = f"{LEADS}/query"
 META = "/api/v1/meta/object/x_bomb"
 CPU_SECONDS = 1.0
 MEGABYTE = 1024 * 1024
+MEMORY = 256 * 1024  # kilobytes, as getrusage counts
 
 
 def nested(key, depth, inner="1"):
@@ -85,13 +87,14 @@ BOMBS = {
 def test_a_bomb_is_refused_cheaply(owner, name):
     owner.get(f"{LEADS}?top=1")
     method, path, body, *more = BOMBS[name]
-    start = time.process_time()
+    start, most = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answer = owner.send(method, path, body, **(more[0] if more else {}))
     spent = time.process_time() - start
     assert 400 <= answer.status_code < 500, (answer.status_code, getattr(answer, "content", b"")[:300])
     assert answer.json()["code"].isupper()
     assert len(answer.content) < 20_000
     assert spent <= CPU_SECONDS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most <= MEMORY
     assert owner.get(f"{LEADS}?top=1").status_code == 200
 
 

@@ -4,7 +4,7 @@ Fragments are counted once and multiplied, so that a document whose fragments na
 over, costs thirty steps here and is refused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql.language import (
     DocumentNode,
@@ -23,6 +23,7 @@ MOST_TOKENS = 8_000
 MOST_FIELDS = 1_000
 MOST_DEPTH = 18
 MOST_SAME = 20
+MOST_COMPARED = 5_000
 MOST_ROOTS = 20
 MOST_INTROSPECTIONS = 3
 MOST_DIRECTIVES = 100
@@ -37,9 +38,26 @@ FIRST_INSIDE = 10
 
 @dataclass(slots=True)
 class _Weight:
+    """A selection's weight. `same` holds, by response key, how often it occurs and what is compared below it."""
+
     fields: int = 0
     depth: int = 0
     directives: int = 0
+    same: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> int:
+        """Return how many pairs the validation compares: fields of one key each with each, and all below them."""
+        return sum(count * count * below for count, below in self.same.values())
+
+    def add(self, other: "_Weight") -> None:
+        """Add what stands in the same selection set."""
+        self.fields += other.fields
+        self.directives += other.directives
+        self.depth = max(self.depth, other.depth)
+        for key, (count, below) in other.same.items():
+            mine = self.same.get(key, (0, 1))
+            self.same[key] = (mine[0] + count, max(mine[1], below))
 
 
 class _Scales:
@@ -65,32 +83,29 @@ class _Scales:
 
     def selections(self, nodes: tuple[SelectionNode, ...]) -> _Weight:
         """Return the weight of a selection set."""
-        total, same = _Weight(), dict[str, int]()
+        total = _Weight()
         for node in nodes:
             total.directives += len(node.directives)
             if isinstance(node, FieldNode):
-                _name(node, same)
-                inner = self.selections(node.selection_set.selections) if node.selection_set else _Weight()
-                total.fields += 1
-                inner.depth += 1
+                total.add(self._field(node))
             elif isinstance(node, InlineFragmentNode):
-                inner = self.selections(node.selection_set.selections)
+                total.add(self.selections(node.selection_set.selections))
             else:
                 assert isinstance(node, FragmentSpreadNode)
-                inner = self.fragment(node.name.value)
-            total.fields += inner.fields
-            total.directives += inner.directives
-            total.depth = max(total.depth, inner.depth)
-        if same and max(same.values()) > MOST_SAME:
+                total.add(self.fragment(node.name.value))
+        if any(count > MOST_SAME for count, _ in total.same.values()):
             raise _over(f"One selection names a field more than {MOST_SAME} times.", MOST_SAME)
+        if total.compared > MOST_COMPARED:
+            raise _over("The same fields are asked for too often, one within the other.", MOST_COMPARED)
         return total
 
-
-def _name(node: FieldNode, same: dict[str, int]) -> None:
-    key = node.alias.value if node.alias else node.name.value
-    if len(key) > LONGEST_NAME:
-        raise _over(f"An alias may have {LONGEST_NAME} characters.", LONGEST_NAME)
-    same[key] = same.get(key, 0) + 1
+    def _field(self, node: FieldNode) -> _Weight:
+        key = node.alias.value if node.alias else node.name.value
+        if len(key) > LONGEST_NAME:
+            raise _over(f"An alias may have {LONGEST_NAME} characters.", LONGEST_NAME)
+        inner = self.selections(node.selection_set.selections) if node.selection_set else _Weight()
+        same = {key: (1, max(1, inner.compared))}
+        return _Weight(inner.fields + 1, inner.depth + 1, inner.directives, same)
 
 
 def check(document: DocumentNode) -> None:
