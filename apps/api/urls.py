@@ -22,7 +22,7 @@ from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
 from apps.api.graphql import door as graphql
 from apps.api.imports import doors as imports
-from apps.api.live.signpost import EventStreamDoor
+from apps.api.live.signpost import EventStreamDoor, GraphQLStreamDoor
 from apps.api.meta import doors as meta
 from apps.api.meta import history as designs
 from apps.api.meta.saving import ObjectItemDoor
@@ -101,6 +101,7 @@ urlpatterns = [
     path(f"{V1}/analytics/query", analytics.QueryDoor.as_view()),
     path(f"{V1}/analytics/sql", analytics.StatementDoor.as_view()),
     path(f"{V1}/graphql", graphql.GraphQLDoor.as_view(), name="graphql"),
+    path(f"{V1}/graphql/stream", GraphQLStreamDoor.as_view()),
     path(f"{V1}/search", search.SearchDoor.as_view()),
     path(f"{V1}/security/explain", security.ExplainDoor.as_view()),
     path(f"{V1}/meta", meta.TypesDoor.as_view()),

@@ -79,7 +79,6 @@ class Run:
         self.fields = self._collected()
         self.errors: list[dict[str, Any]] = []
         self._clocks: tuple[int, int] | None = None
-        self._objects: set[str] = set()
 
     def _variables(self) -> dict[str, Any]:
         found = get_variable_values(
@@ -113,7 +112,7 @@ class Run:
         parts = [(key, self._field(key, nodes)) for key, nodes in self.fields.items()]
         if self._clocks is None and not self.view.checked:
             raise Stale  # nothing was read: nobody has said that the remembered view still holds
-        return Answer(laying.mapping(parts), self.errors, self._clocks, frozenset(self._objects))
+        return Answer(laying.mapping(parts), self.errors, self._clocks, frozenset(self.selector.objects))
 
     def _field(self, key: str, nodes: Nodes) -> str:
         name = nodes[0].name.value
@@ -137,7 +136,6 @@ class Run:
         root = self.made.roots["query", name]
         if root.verb == "me":
             return self._me(nodes)
-        self._objects.add(root.object)
         if root.verb == "list":
             listing = self.selector.listing(self.root, root.object, nodes)
             return laying.connection(listing, self._page(listing.object, listing.query))

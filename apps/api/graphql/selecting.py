@@ -66,6 +66,7 @@ class Selector:
     fragments: dict[str, FragmentDefinitionNode]
     variables: dict[str, Any]
     records: int = 0
+    objects: set[str] = field(default_factory=set)
 
     @property
     def schema(self) -> GraphQLSchema:
@@ -134,6 +135,7 @@ class Selector:
         return obj, query
 
     def _draft(self, obj: ObjectDef) -> _Draft:
+        self.objects.add(obj.name)
         moment = Moment(self.view.access.user_id, self.view.tenant.id, dt.UTC)
         return _Draft(FilterReader(moment), obj)
 
@@ -193,6 +195,7 @@ class Selector:
                 made.append(tree.Value(key, member.field))
             elif member.kind == "follow":
                 draft.records += parents
+                self.objects.add(member.object)
                 inner = self._outputs(draft, member.type, found, parents, depth + 1)
                 made.append(tree.Follow(key, member.field, inner))
             else:
@@ -204,6 +207,7 @@ class Selector:
     ) -> tree.Gather:
         given = self.arguments(kind, nodes[0])
         target = self.view.catalog.object(member.object)
+        self.objects.add(target.name)
         inner = _Draft(FilterReader(draft.reader.moment), target)
         inner.reader.values = draft.reader.values
         shape = self._shape(inner, given)

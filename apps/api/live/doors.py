@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.http import HttpRequest
 
@@ -60,12 +60,12 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     A caller whose `Last-Event-ID` is the job's last state gets 204, which ends an EventSource for good.
     """
     job_id = scope["url_route"]["kwargs"]["job_id"]
-    await _stream(scope, receive, send, lambda request: JobFeed(request, job_id, marks=True))
+    await streamed(scope, receive, send, lambda request: JobFeed(request, job_id, marks=True))
 
 
 async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
     """`/api/v1/events/stream?types=&subject=&after=`: CloudEvents; `Last-Event-ID` goes on where it ended."""
-    await _stream(scope, receive, send, lambda request: EventFeed(request, wishes.read(request)))
+    await streamed(scope, receive, send, lambda request: EventFeed(request, wishes.read(request)))
 
 
 async def _socket(scope: Scope, receive: Receive, send: Send, make: Make) -> None:
@@ -93,7 +93,7 @@ async def _socket(scope: Scope, receive: Receive, send: Send, make: Make) -> Non
         code = BROKEN
     if gone.done():
         code = SPOKEN_TO if gone.result() else 0
-    await _stop(gone)
+    await stop(gone)
     if code:
         await send({"type": "websocket.close", "code": code})
 
@@ -110,14 +110,23 @@ async def _silent(receive: Receive) -> bool:
     return (await receive())["type"] == "websocket.receive"
 
 
-async def _stream(scope: Scope, receive: Receive, send: Send, make: Make) -> None:
+async def streamed(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    make: Make,
+    *,
+    read: Callable[[Scope], HttpRequest] = request_of,
+    methods: tuple[str, ...] = ("GET",),
+) -> None:
     """Serve a feed as server-sent events; a refusal on the way is an event `refused`, and the end."""
     started = False
     gone = asyncio.create_task(_left(receive))
     try:
-        if scope["method"] != "GET":
-            raise Problem("METHOD_NOT_ALLOWED", "Only GET.", status=405, headers={"Allow": "GET"})
-        feed = make(request_of(scope))
+        if scope["method"] not in methods:
+            allowed = ", ".join(methods)
+            raise Problem("METHOD_NOT_ALLOWED", f"Only {allowed}.", status=405, headers={"Allow": allowed})
+        feed = make(read(scope))
         caller = await feed.begin()
         status = 204 if feed.is_over() else 200
         with crowd.place(caller):
@@ -133,7 +142,7 @@ async def _stream(scope: Scope, receive: Receive, send: Send, make: Make) -> Non
         await Stream(send).put(body, name="refused")
     finally:
         left = gone.done()
-        await _stop(gone)
+        await stop(gone)
     if not left:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -144,7 +153,8 @@ async def _left(receive: Receive) -> bool:
     return False
 
 
-async def _stop(task: "asyncio.Task[bool]") -> None:
+async def stop(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task and wait for its end."""
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

@@ -6,7 +6,6 @@ a place in the log and nothing else; its right to see is asked anew for every pa
 
 import asyncio
 import datetime as dt
-import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,13 +13,12 @@ from dataclasses import dataclass, replace
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
 from django.http import HttpRequest
 
 from apps.api import answers
 from apps.api.live.look import arrive, name_of, told
 from apps.api.live.tap import tap
-from apps.api.live.telling import Teller, unavailable
+from apps.api.live.telling import Teller, reached
 from apps.api.live.wishes import Wish
 from apps.core.errors import Problem
 from apps.core.scope import TenantRef, tenant_scope
@@ -31,8 +29,6 @@ from apps.events.types import Event
 from apps.identity.resolve import Identity
 from apps.objects.audience import subject_of
 from apps.objects.catalog import catalog
-
-logger = logging.getLogger("aibos.live")
 
 EVERY = 1.5  # seconds between looks when nobody rings; also the longest that an ended session goes on
 HEARTBEAT = 15.0
@@ -109,12 +105,8 @@ def _served(event: Event) -> bool:
 
 
 async def glance(request: HttpRequest, wish: Wish, place: Place | None) -> View:
-    """Look; a database that does not answer is a `Problem` too: nobody can say who may see what."""
-    try:
-        return await view(request, wish, place)
-    except DatabaseError:
-        logger.exception("the database did not answer")
-        raise unavailable() from None
+    """Look; a database that does not answer is a `Problem` too."""
+    return await reached(view(request, wish, place))
 
 
 class EventFeed:

@@ -110,6 +110,12 @@ def arrive(request: HttpRequest, *, first: bool) -> tuple[Call, Identity]:
     return call, identity
 
 
+@database_sync_to_async
+def greet(request: HttpRequest) -> None:
+    """Raise `Problem` when whoever opens a socket may not follow anything at its host."""
+    told(request, lambda: arrive(request, first=True))
+
+
 def _job(call: Call, identity: Identity, job_id: UUID) -> JobView:
     """Return the job when the caller may know of it; a foreign one is as absent as one that never was."""
     absent = NotFound("There is no such job.", code="RESOURCE_NOT_FOUND")

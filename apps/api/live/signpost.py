@@ -1,4 +1,4 @@
-"""What the requests' servers answer at the address of a stream: the front door sends it to the sockets' process."""
+"""What the requests' servers answer at the addresses of streams: the front door sends them to the sockets' process."""
 
 from typing import ClassVar
 
@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from apps.api.call import Call
 from apps.api.contract import Parameter, describe
 from apps.api.door import NONE, Door
+from apps.api.graphql.door import BODY, PARAMETERS
 from apps.core.errors import Problem
 
 
@@ -29,9 +30,43 @@ class EventStreamDoor(Door):
         tag="events",
     )
     def get(self, call: Call) -> HttpResponse:
-        raise Problem(
-            "MISDIRECTED_REQUEST",
-            "Streams are served by the sockets' process.",
-            status=421,
-            cure="Ask through the front door; a proxy of your own sends this address to the sockets' process.",
-        )
+        raise _misdirected()
+
+
+class GraphQLStreamDoor(Door):
+    """`GET` and `POST /graphql/stream`: described here for the document, served by `apps.api.live.query_doors`."""
+
+    opens: ClassVar[frozenset[str]] = NONE
+    replays: ClassVar[bool] = False
+    reading_posts: ClassVar[bool] = True
+
+    @describe(
+        "A GraphQL subscription as server-sent events",
+        answer={"type": "string"},
+        parameters=PARAMETERS,
+        errors=(405, 421),
+        media=("text/event-stream",),
+        tag="graphql",
+    )
+    def get(self, call: Call) -> HttpResponse:
+        raise _misdirected()
+
+    @describe(
+        "A GraphQL subscription as server-sent events",
+        answer={"type": "string"},
+        body=BODY,
+        errors=(421,),
+        media=("text/event-stream",),
+        tag="graphql",
+    )
+    def post(self, call: Call) -> HttpResponse:
+        raise _misdirected()
+
+
+def _misdirected() -> Problem:
+    return Problem(
+        "MISDIRECTED_REQUEST",
+        "Streams are served by the sockets' process.",
+        status=421,
+        cure="Ask through the front door; a proxy of your own sends this address to the sockets' process.",
+    )

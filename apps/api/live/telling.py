@@ -1,10 +1,15 @@
 """How a door tells its caller: through a WebSocket, or as server-sent events."""
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from django.db import DatabaseError
 
 from apps.core.errors import Problem
 
+logger = logging.getLogger("aibos.live")
+T = TypeVar("T")
 Message = MutableMapping[str, Any]
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -64,3 +69,12 @@ def unavailable() -> Problem:
         status=503,
         headers={"Retry-After": "2"},
     )
+
+
+async def reached(look: Awaitable[T]) -> T:
+    """Return what a look saw; a database that does not answer is a `Problem` too: nobody can say who may see what."""
+    try:
+        return await look
+    except DatabaseError:
+        logger.exception("the database did not answer")
+        raise unavailable() from None

@@ -10,7 +10,7 @@ from apps.cli.launch.options import Options
 from apps.cli.launch.places import Places
 from apps.cli.launch.ports import is_free
 
-LIVE_PATHS = "/ws/* /events/* /api/v1/events/stream"
+LIVE_PATHS = "/ws/* /events/* /api/v1/events/stream /api/v1/graphql/stream"
 CONFIGURATION = """\
 {{
 	admin off
