@@ -39,7 +39,8 @@ class Program:
 
 CHROMIUM = Program("browser", "Chromium", ("chromium", "chromium-browser", "google-chrome"), "CHROMIUM")
 PGBOUNCER = Program("service", "PgBouncer", ("pgbouncer",), "PGBOUNCER")
-PROGRAMS = (CHROMIUM, PGBOUNCER)
+NPM = Program("npm", "npm", ("npm",), "NPM")
+PROGRAMS = (CHROMIUM, PGBOUNCER, NPM)
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:

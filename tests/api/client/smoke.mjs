@@ -175,6 +175,32 @@ await step("i18n", async () => {
   assert.ok((await client.i18n.getLocales()).locales.length);
   assert.equal((await client.i18n.getFieldLabels(object, "en")).labels.name.label, "Name");
 });
+const shop = {
+  manifest: { id: "com.example.smoke", namespace: "smoke_shop", version: "1.0.0", name: "Smoke shop", type: "app" },
+  objects: [{ name: "smoke_shop_item", label: "Item", sharingModel: "public_read_write", fields: { name: { type: "text", label: "Name" } } }],
+};
+await step("packages.install", async () => {
+  const made = await client.packages.install({ ...shop.manifest, objects: shop.objects });
+  assert.equal(made.status, "installed");
+});
+await step("packages.install, twice", () =>
+  refused(client.packages.install({ ...shop.manifest, objects: shop.objects }), 409, "RESOURCE_CONFLICT"));
+await step("packages.list", async () =>
+  assert.ok((await client.packages.list()).packages.some((row) => row.manifest.id === shop.manifest.id)));
+await step("packages.get", async () => assert.ok(await client.packages.get(shop.manifest.id)));
+await step("packages.export", async () => assert.ok(await client.packages.export(shop.manifest.id)));
+await step("data.create in a package's object", async () =>
+  assert.equal((await client.data.create("smoke_shop_item", { name: "Desk" })).record.name, "Desk"));
+await step("packages.uninstall, loses records", () => refused(client.packages.uninstall(shop.manifest.id), 409, "DESTRUCTIVE_CHANGE"));
+await step("packages.uninstall", async () => {
+  const found = await client.data.find("smoke_shop_item", { select: ["id"] });
+  await client.data.deleteMany("smoke_shop_item", found.records.map(({ id }) => id));
+  const answer = await fetch(`${BASE_URL}/api/v1/packages/${shop.manifest.id}?force=true`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${(await client.auth.me()).session.token}`, ...(TENANT ? { "X-Tenant": TENANT } : {}) },
+  });
+  assert.equal(answer.status, 200);
+});
 await step("data.delete", async () => assert.equal((await client.data.delete(object, one.id)).success, true));
 await step("data.deleteMany", async () => {
   const found = await client.data.find(object, { select: ["id"] });
