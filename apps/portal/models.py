@@ -96,3 +96,50 @@ class Visit(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.object_name}:{self.record_id}"
+
+
+class Report(TenantModel):
+    """A kept question about an object's records. `body` holds its address parameters, name to list of texts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    object_name = models.CharField(_("object"), max_length=48)
+    name = models.CharField(_("name"), max_length=80)
+    user_id = models.UUIDField(_("member"))
+    shared = models.BooleanField(_("shared with everybody"), default=False)
+    body = models.JSONField(_("question"), default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("report")
+        verbose_name_plural = _("reports")
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user_id", "name"], name="portal_report_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Dashboard(TenantModel):
+    """Reports and lists side by side. `widgets` are {id, report | object + query, title, size} in their order."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=80)
+    user_id = models.UUIDField(_("member"))
+    shared = models.BooleanField(_("shared with everybody"), default=False)
+    widgets = models.JSONField(_("parts"), default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("dashboard")
+        verbose_name_plural = _("dashboards")
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user_id", "name"], name="portal_dashboard_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

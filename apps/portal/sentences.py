@@ -58,6 +58,8 @@ NOUNS: Mapping[str, object] = {
     "webhook": gettext_lazy("webhook"),
     "webhook_source": gettext_lazy("incoming webhook"),
     "password": gettext_lazy("password"),
+    "report": gettext_lazy("report"),
+    "dashboard": gettext_lazy("dashboard"),
 }
 TITLES = ("name", "title", "label", "subject", "email")
 

@@ -81,6 +81,8 @@ def make_side(slug: str, mark: str) -> Side:
             "membership": str(Membership.objects.get(user=user).id),
             "job_id": _job(made.ref, actor, mark),
             "view_id": _view(actor, mark),
+            "report_id": _report(actor, mark),
+            "dashboard_id": _dashboard(actor, mark),
             "run_id": _import(actor, mark),
             "hold_id": _hold(mark),
             "alert_id": _alert(made.ref, mark),
@@ -140,6 +142,20 @@ def _view(actor: Actor, mark: str) -> str:
         "is_shared": True,
     }
     return str(SavedView.objects.create(**{key: value for key, value in values.items() if key in names}).pk)
+
+
+def _report(actor: Actor, mark: str) -> str:
+    from apps.portal.reports import keeping
+
+    query = f"?object=crm_lead&g=status&f=0.name.has.{mark}"
+    return str(keeping.save(report_id=None, name=f"{mark} report", query=query, shared=True, by=actor).pk)
+
+
+def _dashboard(actor: Actor, mark: str) -> str:
+    from apps.portal.reports import dashboards
+
+    widgets = [{"object": "crm_lead", "query": {}, "title": mark, "size": 2}]
+    return str(dashboards.create(name=f"{mark} board", shared=True, widgets=widgets, by=actor).pk)
 
 
 def _hold(mark: str) -> str:

@@ -155,9 +155,11 @@ def with_view(address: ListAddress, view: str) -> ListAddress:
     return replace(address, view=view)
 
 
-def from_query(text: str, definition: ObjectDef, readable: frozenset[str]) -> ListAddress:
+def from_query(
+    text: str, definition: ObjectDef, readable: frozenset[str], clear: frozenset[str] | None = None
+) -> ListAddress:
     """Return the list of a `?…` text, with its view."""
-    return read(QueryDict(text.lstrip("?")), definition, readable, size=25)
+    return read(QueryDict(text.lstrip("?")), definition, readable, size=25, clear=clear)
 
 
 def standard(definition: ObjectDef, like: ListAddress) -> ListAddress:

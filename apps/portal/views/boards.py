@@ -66,7 +66,12 @@ def move(request: HttpRequest, name: str, key: str) -> HttpResponse:
     return render(
         request,
         "portal/board_lanes.html",
-        {"object": definition, "address": address, "lanes": made, "may_place": True},
+        {
+            "object": definition,
+            "address": address,
+            "lanes": made,
+            "may": {"create": bool(access.can("create", definition))},
+        },
     )
 
 

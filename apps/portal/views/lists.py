@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,6 +22,7 @@ from apps.portal.listing import page as listing
 from apps.portal.listing.arrange import arrange, arranged_by, layout_choices
 from apps.portal.models import Preference
 from apps.portal.navigation import icon_of
+from apps.portal.reports import spec as specs
 from apps.portal.saved_views import ViewChoice
 from apps.portal.views.frame import actor_of, back, identity_of, page
 
@@ -223,6 +224,14 @@ def apply_filter(request: HttpRequest, name: str) -> HttpResponse:
     sensible = filters.decode([c.encoded() for c in conditions], definition, clear)
     if len(sensible) < len(conditions):
         messages.warning(request, _("A condition was left out: its value does not fit the field."))
+    if wanted := request.GET.get("to", ""):
+        spec = specs.read(QueryDict(request.GET.get("back", "").lstrip("?")), definition, clear)
+        page_ = (
+            reverse("portal:report-new")
+            if wanted == "new"
+            else reverse("portal:reports") + f"/{UUID(wanted)}"
+        )
+        return HttpResponseRedirect(page_ + spec.query(conditions=tuple(sensible)))
     address = addresses.from_query(request.GET.get("back", ""), definition, readable)
     return HttpResponseRedirect(
         reverse("portal:list", args=[name]) + address.query(conditions=tuple(sensible))

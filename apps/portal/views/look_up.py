@@ -65,6 +65,13 @@ def _places(request: HttpRequest, text: str) -> list[dict[str, Any]]:
     ]
     pages += [
         {"href": reverse("portal:home"), "label": _("Home"), "icon": "home", "detail": ""},
+        {
+            "href": reverse("portal:dashboards"),
+            "label": _("Dashboards"),
+            "icon": "layout-dashboard",
+            "detail": "",
+        },
+        {"href": reverse("portal:reports"), "label": _("Reports"), "icon": "chart-bar", "detail": ""},
         {"href": reverse("portal:settings"), "label": _("Settings"), "icon": "settings", "detail": ""},
         {"href": reverse("portal:keys"), "label": _("API keys"), "icon": "key", "detail": _("Settings")},
         {"href": reverse("portal:profile"), "label": _("Your profile"), "icon": "user-circle", "detail": ""},
