@@ -1,7 +1,8 @@
 """Sealed texts: what must be read again but never lie open in the database, bound to the place where it lies.
 
-AES-256-GCM with a key per purpose, derived from SECRET_KEY; texts sealed with a key of SECRET_KEY_FALLBACKS still
-open. Form: one byte of version, twelve of nonce, the ciphertext with its tag.
+`seal` and `unseal`: AES-256-GCM with a key per purpose, derived from SECRET_KEY; texts sealed with a key of
+SECRET_KEY_FALLBACKS still open. Form: one byte of version, twelve of nonce, the ciphertext with its tag.
+`Key`: a key of its own, which somebody keeps sealed; the same cipher without the byte of version.
 """
 
 import os
@@ -49,3 +50,24 @@ def unseal(purpose: str, place: str, sealed: bytes) -> bytes:
         except InvalidTag:
             continue
     raise SealBroken("The text cannot be opened with the keys of this installation.")
+
+
+class Key:
+    """A key of its own: AES-256-GCM, each box with a fresh nonce, bound to a place. Form: nonce, ciphertext, tag."""
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def close(self, text: bytes, bound: bytes) -> bytes:
+        """Return `text` in a box that opens with the same `bound` only."""
+        nonce = os.urandom(NONCE)
+        return nonce + self._cipher.encrypt(nonce, text, bound)
+
+    def open(self, box: bytes, bound: bytes) -> bytes:
+        """Return the text of a box; raises SealBroken when a bit of it, or its place, is another."""
+        try:
+            return self._cipher.decrypt(box[:NONCE], box[NONCE:], bound)
+        except (InvalidTag, ValueError) as error:
+            raise SealBroken("The box was not closed with this key for this place.") from error

@@ -20,6 +20,7 @@ class ObjectsConfig(AppConfig):
         from apps.core.chores import Chore, chores  # noqa: PLC0415
         from apps.objects import kind_page, telling  # noqa: PLC0415
         from apps.objects.audience import declare_audiences  # noqa: PLC0415
+        from apps.objects.encryption import rotation  # noqa: PLC0415
         from apps.objects.records import tally  # noqa: PLC0415
         from apps.objects.transfer import jobs  # noqa: F401, PLC0415 - registers the tasks; needs the models
         from apps.objects.transfer.queries import stored_bytes  # noqa: PLC0415
@@ -30,4 +31,7 @@ class ObjectsConfig(AppConfig):
         gauges.register("records", Gauge(tally.used))
         stores.register("imports", Gauge(stored_bytes))
         reference.pages.register(kind_page.NAME, reference.Page(kind_page.page))
+        chores.register(
+            "objects.keys", Chore("Destroy old keys of encrypted fields", 3600, rotation.retire_all)
+        )
         chores.register("objects.tally", Chore("Correct the count of records", 300, tally.correct_all))

@@ -105,6 +105,7 @@ class FieldDef:
     track_history: bool = True
     personal: bool = False
     masking: str | None = None
+    encrypted: str | None = None  # "value", or "equality" when equal values may be found
     group: str | None = None
     visible_when: str | None = None
     readonly_when: str | None = None
@@ -267,6 +268,11 @@ class ObjectDef:
             return views[0]
         columns = self.highlight_fields or tuple(n for n, f in self.fields.items() if not f.hidden)[:6]
         return ListView("all", self.plural_label, columns, sort=(("updated_at", "desc"),), default=True)
+
+    @cached_property
+    def encrypted_fields(self) -> tuple[FieldDef, ...]:
+        """The fields whose column holds sealed bytes."""
+        return tuple(f for f in self.fields.values() if f.encrypted)
 
     @cached_property
     def personal_fields(self) -> frozenset[str]:

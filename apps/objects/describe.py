@@ -34,6 +34,7 @@ OPTIONAL = (
     ("defaultValue", "default_value"),
     ("renamedFrom", "renamed_from"),
     ("maskingRule", "masking"),
+    ("encrypted", "encrypted"),
 )
 
 

@@ -8,10 +8,11 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.ids import uuid7
 from apps.core.ordered_json import OrderedJSONField
 from apps.core.tenant_model import TenantModel
+from apps.objects.encryption.models import ColumnKey
 from apps.objects.overlay.models import Overlay
 from apps.objects.transfer.models import ImportRow, ImportRun
 
-__all__ = ["Definition", "DefinitionVersion", "ImportRow", "ImportRun", "Overlay"]
+__all__ = ["ColumnKey", "Definition", "DefinitionVersion", "ImportRow", "ImportRun", "Overlay"]
 
 
 class Definition(TenantModel):

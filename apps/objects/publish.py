@@ -26,6 +26,7 @@ from apps.events import outbox
 from apps.objects import relations
 from apps.objects.catalog import Catalog, catalog, load
 from apps.objects.definitions import ObjectDef
+from apps.objects.encryption import ring
 from apps.objects.models import Definition, DefinitionVersion
 from apps.objects.overlay import keeping
 from apps.objects.parse import DefinitionErrors, load_body
@@ -78,6 +79,8 @@ def publish_objects(
     made = _plan(definitions, list(drop), known)
     if made.destructive and not allow_destructive:
         raise _destructive(made)
+    if any(d.encrypted_fields for d in definitions):
+        ring.ensure()
     apply(made)
     if any(s.object not in known for s in made.steps):
         build_walls(tenant.schema, tenant.id)

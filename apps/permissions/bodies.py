@@ -40,6 +40,7 @@ SYSTEM_PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "manage_webhooks": "Send events to addresses outside and take messages in.",
         "view_audit": "Read the ledger of the tenant.",
         "manage_privacy": "Erase personal data, place legal holds, and say how long the ledger keeps entries.",
+        "manage_encryption": "Change the keys of encrypted fields, or destroy them.",
         "import_data": "Load records from files.",
     }
 )

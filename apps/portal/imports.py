@@ -16,7 +16,7 @@ from apps.events.types import JobView
 from apps.objects.catalog import catalog
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import kind_of
-from apps.objects.transfer import queries, source
+from apps.objects.transfer import kept, queries, source
 from apps.objects.transfer.mapping import JOINED, importable
 from apps.objects.transfer.models import ImportRow, ImportRun, ImportState, Mode
 from apps.permissions.access import Access, access_for
@@ -304,7 +304,7 @@ def faults(run: ImportRun, definition: ObjectDef, *, by: Actor, dry: bool) -> li
 
 
 def _cells(run: ImportRun, rows: Sequence[ImportRow]) -> dict[tuple[int, str], str]:
-    table = source.read(run.file_name, bytes(run.content)).rows
+    table = source.read(run.file_name, kept.file_of(run)).rows
     found: dict[tuple[int, str], str] = {}
     for row in rows:
         for link in run.mapping:

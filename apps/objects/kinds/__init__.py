@@ -14,6 +14,7 @@ from apps.objects.kinds import (
     place,
     qrcode,
     references,
+    sealed,
     secret,
     several,
     signature,
@@ -48,6 +49,7 @@ TYPES = (  # each registers its classes; the order is that of the reference
     nested,
     vector,
 )
+sealed.register()  # knows the types registered so far: stays last
 
 __all__ = [
     "KINDS",

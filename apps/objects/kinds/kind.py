@@ -139,10 +139,13 @@ class Kind:
 
 
 KINDS: Registry[Kind] = Registry("field types", Kind)
+SEALED: dict[tuple[str, str], Kind] = {}  # (type, mode) → the type with a column of sealed bytes
 
 
 def kind_of(field: FieldDef) -> Kind:
-    """Return the type of `field`; one that takes several values is another type than one that takes one."""
+    """Return the type of `field`: of several values, or with a column of sealed bytes, it is another one."""
+    if field.encrypted and (sealed := SEALED.get((field.type, field.encrypted))):
+        return sealed
     kind = KINDS[field.type]
     return KINDS[kind.many] if field.multiple and kind.many else kind
 

@@ -25,8 +25,9 @@ class FieldProblem(ValueError):
         self.options = options
 
     def as_error(self, field_: FieldDef, value: Any = None) -> FieldError:
-        """Return the entry for a `Problem`'s `fields`; the value is repeated only when it is short text."""
-        shown = value if isinstance(value, bool | int | str) and len(str(value)) <= 200 else None
+        """Return the entry for a `Problem`'s `fields`; only a short text is repeated, and none of an encrypted field."""
+        short = isinstance(value, bool | int | str) and len(str(value)) <= 200
+        shown = value if short and not field_.encrypted else None
         return FieldError(
             field_.name,
             self.code,

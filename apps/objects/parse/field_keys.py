@@ -8,6 +8,7 @@ from typing import Any
 from apps.objects.definitions import DELETE_BEHAVIORS, FIELD_NAME_LIMIT, OBJECT_NAME_LIMIT, Option
 from apps.objects.kinds.numeric import MOST_DECIMALS, MOST_DIGITS
 from apps.objects.masking import STRATEGIES
+from apps.objects.parse.field_readers import read_encryption, read_uniqueness
 from apps.objects.parse.kind_keys import SHAPE_KEYS
 from apps.objects.parse.shape import (
     Key,
@@ -57,6 +58,7 @@ GENERAL = frozenset(
         "trackHistory",
         "personal",
         "maskingRule",
+        "encrypted",
         "group",
         "visibleWhen",
         "readonlyWhen",
@@ -70,16 +72,6 @@ GENERAL = frozenset(
 def humanize(word: str) -> str:
     """Turn `annual_revenue` into `Annual revenue`."""
     return word.replace("_", " ").strip().capitalize()
-
-
-def _uniqueness(reading: Reading, spot: Spot) -> Any:
-    if spot.value in (True, False) and isinstance(spot.value, bool):
-        return spot.value
-    if spot.value == "organization":
-        return True
-    return reading.fail(
-        spot, "invalid_value", f"{spot.value!r} is not accepted.", "Write true, false or organization."
-    )
 
 
 def _option(reading: Reading, spot: Spot) -> Any:
@@ -180,7 +172,7 @@ FIELD_KEYS: Mapping[str, Key] = {
     ),
     "unique": Key(
         "unique",
-        _uniqueness,
+        read_uniqueness,
         "No two living records of the tenant share a value.",
         _at("schema.state:uniqueness"),
         SCHEMA_TESTS + "test_unique_counts_living_records_only",
@@ -331,6 +323,13 @@ FIELD_KEYS: Mapping[str, Key] = {
         "Personal data: sealed in the ledger with the record's key, so that it can be erased there.",
         "apps.objects.records.history:write",
         "tests/objects/test_sealing.py::test_personal_fields_are_sealed_and_erased",
+    ),
+    "encrypted": Key(
+        "encrypted",
+        read_encryption,
+        "The column holds sealed bytes; `equality` lets equal values be found, and dumps show which are equal.",
+        _at("encryption.opening:close"),
+        "tests/objects/test_encryption.py::test_no_value_lies_open_in_a_dump",
     ),
     "maskingRule": Key(
         "masking",

@@ -9,6 +9,7 @@ from apps.objects.kinds import Kind, kind_of
 from apps.objects.kinds.autonumber import format_problem
 from apps.objects.kinds.gauges import MOST_STARS, RatingKind
 from apps.objects.kinds.numeric import NumberKind
+from apps.objects.kinds.sealed import SealedKind
 from apps.objects.parse.field_keys import FIELD_KEYS, GENERAL
 from apps.objects.parse.shape import Reading
 from apps.objects.parse.tree import Spot, below
@@ -64,6 +65,8 @@ def judge_values(reading: Reading, spot: Spot, field: FieldDef) -> None:
         fail("unique", "not_applicable", f"A {field.type} field cannot be unique.", "Remove it.")
     if field.external_id and not kind.uniqueable:
         fail("externalId", "not_applicable", f"A {field.type} field cannot be an external id.", "Remove it.")
+    if field.encrypted and not isinstance(kind, SealedKind):
+        fail("encrypted", "not_applicable", f"A {field.type} field cannot be encrypted.", "Remove it.")
     if field.masking and not kind.maskable:
         fail("maskingRule", "not_applicable", f"A {field.type} field cannot be masked.", "Remove it.")
     if field.searchable and not kind.searchable:

@@ -104,6 +104,10 @@ def _settled(field: FieldDef) -> FieldDef:
         field = replace(field, readonly=True, unique=True, required=False)
     if kind_of(field).is_array:
         field = replace(field, multiple=True)
+    if kind_of(field).write_only:
+        field = replace(field, encrypted="value")
+    elif field.encrypted and (field.unique or field.external_id):
+        field = replace(field, encrypted="equality")
     if not kind_of(field).sortable:
         field = replace(field, sortable=False)
     return field

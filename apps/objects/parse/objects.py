@@ -137,6 +137,10 @@ def _judge_mentions(
             if mentioned not in known and mentioned not in declared:
                 place = spot.child(key) or spot
                 reading.fail(place, "unknown_field", f"{key} names {mentioned!r}, which is no field.")
+            elif key == "indexes" and mentioned in known and known[mentioned].encrypted:
+                place = spot.child(key) or spot
+                cure = "Write encrypted: equality at the field; it has an index of its own then."
+                reading.fail(place, "not_applicable", f"{mentioned!r} is encrypted and has no order.", cure)
     groups = {g.key for g in found.get("field_groups", ())}
     for field in known.values():
         if field.group and field.group not in groups:
@@ -150,10 +154,16 @@ def _judge_mentions(
 def name_field(reading: Reading, spot: Spot, chosen: str | None, fields: Mapping[str, FieldDef]) -> str:
     """Return the field that names a record: the chosen one, `name`, the first text, the first autonumber."""
     if chosen is not None:
+        if chosen in fields and fields[chosen].encrypted:
+            place = spot.child("nameField") or spot
+            reading.fail(
+                place, "not_applicable", f"{chosen!r} is encrypted: lists could not show names by it."
+            )
         if chosen in fields and fields[chosen].type not in ("text", "email", "autonumber", "phone", "url"):
             place = spot.child("nameField") or spot
             reading.fail(place, "not_applicable", f"{chosen!r} is not a line of text.", "Name a text field.")
         return chosen
+    fields = {name: field for name, field in fields.items() if not field.encrypted}
     if "name" in fields:
         return "name"
     for wanted in ("text", "autonumber", "email"):

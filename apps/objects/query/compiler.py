@@ -12,6 +12,7 @@ from psycopg import sql
 from apps.core.scope import TenantRef
 from apps.objects import masking
 from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.encryption import opening
 from apps.objects.kinds import kind_of
 from apps.objects.query import branches, cursor, refusals, tree
 from apps.objects.query.reading import Catalog
@@ -45,10 +46,15 @@ LIMIT, OFFSET, RECORD = Named("limit"), Named("offset"), Named("id")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled statement and what its placeholders stand for."""
+    """A compiled statement and what its placeholders stand for.
+
+    `sealed`: its answer holds markers of encrypted values. `blind`: it compares some, so that values must be resolved.
+    """
 
     sql: bytes
     items: tuple[Any, ...]
+    sealed: bool = False
+    blind: bool = False
 
     def bind(
         self,
@@ -84,10 +90,12 @@ class Compiler:
     op: Operation = "read"
     params: Params = field(default_factory=Params)
     aliases: int = 0
+    sealed: bool = False
 
     def plan(self, statement: sql.Composable) -> Plan:
         """Return the finished statement."""
-        return Plan(statement.as_bytes(None), tuple(self.params.items))
+        blind = any(type(item) is Slot and item.blind for item in self.params.items)
+        return Plan(statement.as_bytes(None), tuple(self.params.items), self.sealed, blind)
 
     def alias(self) -> str:
         """Return a fresh table alias."""
@@ -162,15 +170,22 @@ class Compiler:
             if name in expanded:
                 value = self.expanded(found, column, expanded[name])
             else:
-                value = self.shown(obj, found, column)
+                value = self.shown(obj, found, alias)
             parts.append(sql.SQL("{} AS {}").format(value, sql.Identifier(name)))
         return sql.SQL(", ").join(parts)
 
-    def shown(self, obj: ObjectDef, found: FieldDef, column: sql.Composable) -> sql.Composable:
+    def shown(self, obj: ObjectDef, found: FieldDef, alias: str) -> sql.Composable:
         """Return a field's value as this reader sees it: as it is, or through its mask."""
-        if found.masking and found.name in self.access.masked(obj):
-            return masking.masked_sql(found.masking, self.tenant.id, column)
-        return kind_of(found).json_sql(found, column)
+        mask = found.masking if found.masking and found.name in self.access.masked(obj) else None
+        if found.encrypted and not kind_of(found).write_only:
+            self.sealed = True
+            return opening.marker(obj, found, alias, mask)
+        column = sql.Identifier(alias, found.column)
+        return (
+            masking.masked_sql(mask, self.tenant.id, column)
+            if mask
+            else kind_of(found).json_sql(found, column)
+        )
 
     def expanded(self, found: FieldDef, column: sql.Composable, wanted: tree.Expand) -> sql.Composable:
         """Return the record behind a reference as JSON, or its id when the reader may not see it."""

@@ -5,9 +5,11 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.encryption import opening
 from apps.objects.kinds import FieldProblem, kind_of
 from apps.objects.query import refusals, tree
 from apps.objects.query.macros import Moment, resolve
@@ -93,6 +95,13 @@ class FilterReader:
         return [self._test(obj, field, operator, operand) for operator, operand in value.items()]
 
     def _test(self, obj: ObjectDef, field: FieldDef, operator: str, operand: Any) -> tree.Node:
+        node = self._judged(obj, field, operator, operand)
+        if field.encrypted and isinstance(node, tree.Test) and node.slot >= 0:
+            self.values[node.slot] = opening.blinded(obj, field, self.values[node.slot])
+            return replace(node, blind=True)
+        return node
+
+    def _judged(self, obj: ObjectDef, field: FieldDef, operator: str, operand: Any) -> tree.Node:
         self.tests += 1
         if self.tests > refusals.MOST_TESTS:
             raise invalid_filter(f"A filter may hold {refusals.MOST_TESTS} comparisons.")
@@ -185,7 +194,8 @@ class FilterReader:
             raise invalid_filter(f"{operator} on {field.name!r} takes a single value, not an object.")
         if other is None:
             raise refusals.unknown_field(obj.name, operand["$field"], "$field")
-        if kind_of(other).sql_type != kind_of(field).sql_type or operator not in kind_of(other).operators:
+        compared = not (field.encrypted or other.encrypted) and operator in kind_of(other).operators
+        if not compared or kind_of(other).sql_type != kind_of(field).sql_type:
             raise invalid_filter(f"{field.name!r} and {other.name!r} are of types that do not compare.")
         days = operand.get("addDays")
         if days is not None and (

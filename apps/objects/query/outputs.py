@@ -37,8 +37,7 @@ def _value(
             return sql.SQL("{}::text").format(sql.Literal(text))
         case tree.Value(_, name):
             found = obj.all_fields[name]
-            column = sql.Identifier(alias, found.column)
-            return compiler.shown(obj, found, column) if name in readable else NULL
+            return compiler.shown(obj, found, alias) if name in readable else NULL
         case tree.Again(_, inner):
             return sql.SQL("(SELECT row_to_json(y$) FROM (SELECT {}) y$)").format(
                 columns(compiler, obj, alias, inner)

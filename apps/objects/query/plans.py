@@ -20,6 +20,8 @@ from apps.core.scope import TenantRef, scope_of, tenant_scope
 from apps.objects import catalog
 from apps.objects.catalog import Catalog
 from apps.objects.definitions import ObjectDef
+from apps.objects.encryption import opening
+from apps.objects.encryption.ring import Ring, rings
 from apps.objects.query import cursor, refusals, statements, tree
 from apps.objects.query.compiler import Compiler, Plan
 from apps.permissions import access
@@ -48,6 +50,8 @@ class View:
         self, plan: Plan, values: tuple[Any, ...], named: dict[str, Any], place: cursor.Values
     ) -> fast.FastRead:
         """Run a plan; raises `Stale` when the view is older than the database."""
+        if plan.blind:
+            values = opening.resolved(values, self)
         params = plan.bind(values, self.access.subject, named, place)
         try:
             read = fast.read(self.tenant, plan.sql, params)
@@ -59,7 +63,23 @@ class View:
         if self.clock is not None and read.clock != self.clock:
             raise Stale
         self.checked = True
+        if plan.sealed:
+            rows = [(self.opened(row[0]), *row[1:]) for row in read.rows]
+            return replace(read, rows=rows)
         return read
+
+    def ring(self) -> Ring:
+        """Return the tenant's keys at this view's clock; raises `Stale` when this process does not remember them."""
+        if self.clock is None:
+            return rings.get()
+        known = rings.peek(self.tenant.id)
+        if known is None or known[0] != self.clock:
+            raise Stale
+        return known[1]
+
+    def opened(self, text: str | None) -> str | None:
+        """Return a record's JSON with its encrypted values opened."""
+        return None if text is None else opening.opened(text, self.catalog.find, self)
 
 
 def with_view(tenant: TenantRef, by: Actor, ask: Callable[[View], T]) -> T:

@@ -16,11 +16,15 @@ CountKind = Literal["none", "exact", "capped", "estimated"]
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One comparison of a field with the value in `slot`; `null` and `not_null` need none."""
+    """One comparison of a field with the value in `slot`; `null` and `not_null` need none.
+
+    `blind`: of an encrypted field, by the part of its bytes that is equal for equal values.
+    """
 
     field: str
     operator: Operator
     slot: int = -1
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

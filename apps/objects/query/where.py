@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import sql
 
+from apps.objects.kinds.sealed import blind_sql
 from apps.objects.query import tree
 from apps.objects.query.refusals import invalid_filter
 
@@ -37,10 +38,14 @@ Walk = Callable[[str, str, "Slot", str], sql.Composable]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Stands in the parameter list for the value of that index; `pattern` says how it becomes a LIKE pattern."""
+    """Stands in the parameter list for the value of that index; `pattern` says how it becomes a LIKE pattern.
+
+    `blind`: the value is what an encrypted field is compared with; the ring must resolve it first.
+    """
 
     index: int
     pattern: str = ""
+    blind: bool = False
 
     def of(self, values: tuple[Any, ...]) -> Any:
         """Return the parameter for these values."""
@@ -78,8 +83,9 @@ def predicate(node: tree.Node, alias: str, params: Params, walk: Walk | None = N
             if walk is None:
                 raise invalid_filter(f"${operator} on {name!r} cannot be used here.", field=name)
             return walk(name, operator, Slot(slot), alias)
-        case tree.Test(name, operator, slot):
-            return _test(sql.Identifier(alias, name), operator, slot, params)
+        case tree.Test(name, operator, slot, blind):
+            column: sql.Composable = sql.Identifier(alias, name)
+            return _test(blind_sql(column) if blind else column, operator, slot, params, blind=blind)
         case tree.FieldTest(name, operator, other, days):
             return _field_test(
                 sql.Identifier(alias, name), operator, sql.Identifier(alias, other), days, params
@@ -100,11 +106,13 @@ def _joined(parts: Sequence[sql.Composable], word: str, empty: sql.Composable) -
     return parts[0] if len(parts) == 1 else sql.SQL("({})").format(sql.SQL(word).join(parts))
 
 
-def _test(column: sql.Composable, operator: str, slot: int, params: Params) -> sql.Composable:
+def _test(
+    column: sql.Composable, operator: str, slot: int, params: Params, *, blind: bool = False
+) -> sql.Composable:
     if operator in PRESENCE:
         return PRESENCE[operator].format(column)
     text, pattern = TESTS[operator]
-    return text.format(column, params.add(Slot(slot, pattern)))
+    return text.format(column, params.add(Slot(slot, pattern, blind)))
 
 
 def _field_test(

@@ -12,7 +12,9 @@ from apps.core.actor import Actor
 from apps.core.errors import FieldError, Invalid, Problem
 from apps.core.scope import TenantRef
 from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.encryption import opening
 from apps.objects.kinds import FieldProblem, kind_of
+from apps.objects.kinds.sealed import blind_sql
 from apps.objects.query import parse
 from apps.objects.query.refusals import invalid_query
 from apps.objects.records.call import Call, opened
@@ -237,17 +239,25 @@ def _by_values(call: Call, key: Mapping[str, Any]) -> UUID | None:
         )
     compiler = call.compiler()
     tests = [compiler.visible(call.obj, "r")]
-    tests += [sql.SQL("{} = %s").format(sql.Identifier("r", name)) for name in key]
+    tests += [sql.SQL("{} = %s").format(_compared(call.obj.all_fields[name])) for name in key]
     text = sql.SQL("SELECT r.id FROM {} r WHERE {}").format(
         compiler.table(call.obj), sql.SQL(" AND ").join(tests)
     )
-    values = [_comparand(call.obj.all_fields[name], raw) for name, raw in key.items()]
+    values = [_comparand(call, call.obj.all_fields[name], raw) for name, raw in key.items()]
     rows = call.run(text.as_bytes(None), [*call.access.bind(compiler.params.items), *values])
     return rows[0][0] if rows else None
 
 
-def _comparand(found: FieldDef, raw: Any) -> Any:
+def _compared(found: FieldDef) -> sql.Composable:
+    column = sql.Identifier("r", found.column)
+    return blind_sql(column) if found.encrypted else column
+
+
+def _comparand(call: Call, found: FieldDef, raw: Any) -> Any:
     try:
-        return kind_of(found).filter_value(found, raw)
+        value = kind_of(found).filter_value(found, raw)
     except FieldProblem as problem:
         raise Invalid(problem.message, [problem.as_error(found, raw)]) from problem
+    if found.encrypted:
+        (value,) = opening.resolved([opening.blinded(call.obj, found, value)], call)
+    return value

@@ -18,9 +18,11 @@ from apps.core.scope import TenantRef, current_tenant, scope_of, tenant_scope
 from apps.objects import catalog
 from apps.objects.catalog import Catalog
 from apps.objects.definitions import ObjectDef
+from apps.objects.encryption import opening
+from apps.objects.encryption.ring import Ring, rings
 from apps.objects.kinds import AcceptContext, kind_of
 from apps.objects.query import plans, refusals
-from apps.objects.query.compiler import Compiler
+from apps.objects.query.compiler import Compiler, Plan
 from apps.objects.query.plans import View
 from apps.objects.query.run import as_id
 from apps.objects.records.faults import problem_of
@@ -81,6 +83,19 @@ class Call:
         if self.clock is not None and not writes and read.clock != self.clock:
             raise Swerve
         return read.rows
+
+    def ring(self) -> Ring:
+        """Return the tenant's keys; in one go only those remembered at the call's clock."""
+        if self.clock is None:
+            return rings.get()
+        known = rings.peek(self.tenant.id)
+        if known is None or known[0] != self.clock:
+            raise Swerve
+        return known[1]
+
+    def opened(self, plan: Plan, text: str) -> str:
+        """Return the JSON that a plan answered with its encrypted values opened."""
+        return opening.opened(text, self.catalog.find, self) if plan.sealed else text
 
     def view(self) -> View:
         """Return the view that compiled statements are kept by."""

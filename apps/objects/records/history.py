@@ -11,6 +11,7 @@ from apps.audit import ledger
 from apps.audit.sealing import KeyUnknown
 from apps.events import outbox
 from apps.objects.definitions import ObjectDef
+from apps.objects.kinds.sealed import DOTS
 from apps.objects.records.call import Call, Swerve, wire
 
 
@@ -48,7 +49,7 @@ def write(
             by=call.by,
             target=target,
             before=tracked(call.obj, before),
-            after=tracked(call.obj, after),
+            after=tracked(call.obj, after, new=before is not None),
             details={"version": version, **(details or {})} if version is not None else details,
             personal=personal,
             tenant=call.tenant,
@@ -64,13 +65,19 @@ def write(
     return Book(texts, [*entry.params, *event[1]], entry)
 
 
-def tracked(obj: ObjectDef, values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def tracked(obj: ObjectDef, values: Mapping[str, Any] | None, *, new: bool = False) -> dict[str, Any] | None:
     """Return the wire values of the fields whose history is kept; None when there are none to keep."""
     if values is None or not obj.enable.track_history:
         return None
-    return {name: wire(obj, name, value) for name, value in values.items() if keeps(obj, name)}
+    return {name: _kept(obj, name, value, new=new) for name, value in values.items() if keeps(obj, name)}
+
+
+def _kept(obj: ObjectDef, name: str, value: Any, *, new: bool) -> Any:
+    if obj.all_fields[name].encrypted and value is not None:
+        return DOTS + "*" if new else DOTS  # the ledger leaves out what stayed equal
+    return wire(obj, name, value)
 
 
 def keeps(obj: ObjectDef, name: str) -> bool:
-    """Say whether the ledger keeps the values of this field."""
+    """Say whether the ledger keeps the values of this field; of an encrypted one only that there were some."""
     return obj.enable.track_history and (name == "owner_id" or obj.all_fields[name].track_history)

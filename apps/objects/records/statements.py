@@ -14,6 +14,7 @@ from psycopg import sql
 
 from apps.core.errors import FieldError
 from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.encryption import opening
 from apps.objects.kinds import kind_of, reference_not_found
 from apps.objects.query import plans
 from apps.objects.query.compiler import Compiler, Named, Plan
@@ -65,7 +66,7 @@ def insert(call: Call, values: Mapping[str, Any], book: Book) -> str:
     limit = _limit(call)
     key = plans.key_of(call.view(), "insert", call.obj.name, call.clock is None, limit, len(book.texts))
     change = plans.cache.get(key, lambda: _compile_insert(call, book, limit))
-    return _run(call, change, values, [values.get(name) for name in change.columns], book)
+    return _run(call, change, values, [values.get(name) for name in change.columns], book, values["id"])
 
 
 def _compile_insert(call: Call, book: Book, limit: int | None) -> Change:
@@ -96,7 +97,7 @@ def update(
     key = plans.key_of(call.view(), "update", call.obj.name, names, call.clock is None, len(book.texts))
     change = plans.cache.get(key, lambda: _compile_update(call, names, book))
     params = [*(values[name] for name in change.columns), call.user_id, call.now, record_id, version]
-    return _run(call, change, values, params, book, before)
+    return _run(call, change, values, params, book, record_id, before)
 
 
 def _compile_update(call: Call, names: tuple[str, ...], book: Book) -> Change:
@@ -198,23 +199,27 @@ def _run(
     values: Mapping[str, Any],
     params: list[Any],
     book: Book,
+    record_id: UUID,
     before: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """Run a change; a reference that stands for nothing the actor may see undoes it."""
     asked = {name: _foreign(call, name, values.get(name), before.get(name)) for name in change.checked}
     head = change.plan.bind((), call.access.subject, asked | {"clock": call.clock})
-    bound = [*head, *_bound(call.obj, change.columns, params), *book.params]
+    bound = [*head, *_bound(call, change.columns, params, record_id), *book.params]
+    if change.plan.sealed:
+        call.ring()  # without it the answer could not be told after the write
     row = call.run(change.plan.sql, bound, writes=True)[0]
     book.entry.settle()
+    text = call.opened(change.plan, str(row[0]))
     if call.clock is not None:
-        return str(row[0])
+        return text
     if change.limit is not None and not row[-1]:
         raise tally.full(call.tenant, change.limit)
     missing = [name for name, known in zip(change.checked, row[1:], strict=False) if not known]
     if missing:
         fields = [call.obj.all_fields[name] for name in missing]
         raise invalid(call.obj, [_missing(found, values[found.name]) for found in fields])
-    return str(row[0])
+    return text
 
 
 def _limit(call: Call) -> int | None:
@@ -240,10 +245,14 @@ def _foreign(call: Call, name: str, value: Any, before: Any) -> Any:
     return None if is_me else value
 
 
-def _bound(obj: ObjectDef, columns: tuple[str, ...], params: list[Any]) -> list[Any]:
-    bound = [
-        kind_of(obj.all_fields[n]).bind(obj.all_fields[n], v) for n, v in zip(columns, params, strict=False)
-    ]
+def _bound(call: Call, columns: tuple[str, ...], params: list[Any], record_id: UUID) -> list[Any]:
+    bound = []
+    for name, value in zip(columns, params, strict=False):
+        found = call.obj.all_fields[name]
+        if found.encrypted:
+            bound.append(opening.close(call.obj, found, record_id, value, call))
+        else:
+            bound.append(kind_of(found).bind(found, value))
     return bound + params[len(columns) :]
 
 
@@ -260,6 +269,8 @@ def lock(call: Call, record_id: UUID, *, deleted: bool | None = False) -> dict[s
     fields, names, asked = call.obj.all_fields, sorted(call.obj.all_fields), call.access.asked(call.obj)
     row: dict[Any, Any] = {n: _loaded(fields[n], value) for n, value in zip(names, rows[0], strict=False)}
     row.update(zip(asked, rows[0][len(names) :], strict=True))
+    if call.obj.encrypted_fields:
+        opening.load(row, call.obj, call)
     return row
 
 
@@ -299,7 +310,7 @@ def current(call: Call, record_id: UUID) -> str:
     """Return the JSON of a record as the actor may read it."""
     plan = plans.record_plan(call.view(), call.obj, None, ())
     rows = call.run(plan.sql, plan.bind((), call.access.subject, {"id": record_id}))
-    return str(rows[0][0]) if rows else "{}"
+    return call.opened(plan, str(rows[0][0])) if rows else "{}"
 
 
 def cloneable(call: Call) -> list[str]:

@@ -10,10 +10,12 @@ from django.db.migrations import operations as ops
 from django.db.models import NOT_PROVIDED, Field, Model
 
 from apps.core.errors import Conflict
+from apps.objects.definitions import FieldDef
 from apps.objects.kinds.autonumber import AutonumberKind
 from apps.objects.kinds.naming import sequence_name
 from apps.objects.schema.planning import Building, Plan, Removal, Step, with_sql
 from apps.objects.schema.rename import Rename
+from apps.objects.schema.resealing import Reseal, convert, fill
 from apps.objects.schema.state import APP_LABEL
 
 LOCK_TIMEOUT = "3s"
@@ -70,6 +72,13 @@ def _run(plan: Plan, editor: Any, begin: Callable[[Step], None]) -> None:
         runner.run(step)
 
 
+def recoded(before: FieldDef, after: FieldDef) -> bool:
+    """Say whether values must go through Python from one state of a field to the other."""
+    if not (before.encrypted or after.encrypted):
+        return False
+    return (before.encrypted, before.type) != (after.encrypted, after.type)
+
+
 class _Runner:
     """Turns operations into direct calls of the schema editor.
 
@@ -98,6 +107,9 @@ class _Runner:
             for statement in machine.drop() if isinstance(action, Removal) else machine.build():
                 self.editor.execute(statement, params=None)
             return
+        if isinstance(action, Reseal):
+            self.in_python(step.sentence, action.run)
+            return
         method = getattr(self, f"on_{type(action).__name__.lower()}", None)
         if method is None:
             msg = f"No way to carry out {type(action).__name__}."
@@ -119,9 +131,48 @@ class _Runner:
         numbered = op.name in self.numbered(op.model_name)
         if numbered:
             self.create_sequence(op.model_name, op.name)
+        definition = self.plan.definitions[op.model_name]
+        found = definition.all_fields[op.name]
+        if found.encrypted and op.field.default is not NOT_PROVIDED:
+            self.add_filled(definition.table, op, found)
+            return
         self.editor.add_field(self.new(op.model_name), self.bound(op, self.new(op.model_name)))
         if numbered:
             self.own_sequence(op.model_name, op.name)
+
+    def add_filled(self, table: str, op: ops.AddField, found: FieldDef) -> None:
+        """Add an encrypted column whose default every record needs a sealed copy of."""
+        declared: Any = self.new(op.model_name)._meta.get_field(op.name)
+        field = declared.clone()
+        field.set_attributes_from_name(op.name)
+        field.null = True
+        self.editor.add_field(self.new(op.model_name), field)
+        default = op.field.default
+        self.in_python(
+            f"Seal the default of {found.name} in each record.", lambda c: fill(c, table, found, default)
+        )
+
+    def recode(self, table: str, op: ops.AlterField, before: FieldDef, after: FieldDef) -> None:
+        """Seal a column, open one, or seal it another way."""
+        field: Any = self.new(op.model_name)._meta.get_field(op.name)
+        column_type = field.db_type(self.editor.connection)
+        self.in_python(
+            f"Rewrite the values of {table}.{after.name}.",
+            lambda c: convert(c, table, before, after, column_type),
+        )
+        if field.db_comment:
+            plain = field.clone()
+            plain.set_attributes_from_name(op.name)
+            plain.db_comment = None
+            self.editor.alter_field(self.new(op.model_name), plain, field)
+
+    def in_python(self, sentence: str, work: Callable[[Any], None]) -> None:
+        """Do what no statement says; a preview shows the sentence."""
+        if self.editor.collect_sql:
+            self.editor.collected_sql.append(f"-- {sentence}")
+            return
+        with self.editor.connection.cursor() as cursor:
+            work(cursor)
 
     def on_removefield(self, op: ops.RemoveField) -> None:
         model = self.old(op.model_name)
@@ -129,6 +180,11 @@ class _Runner:
 
     def on_alterfield(self, op: ops.AlterField) -> None:
         model = self.old(op.model_name)
+        before = self.plan.former[op.model_name].all_fields[op.name]
+        found = self.plan.definitions[op.model_name].all_fields[op.name]
+        if recoded(before, found):
+            self.recode(self.plan.definitions[op.model_name].table, op, before, found)
+            return
         if op.name in self.numbered(op.model_name):
             self.create_sequence(op.model_name, op.name)
         after = self.bound(op, self.new(op.model_name))

@@ -20,6 +20,7 @@ from apps.objects.kinds import AcceptContext, kind_of
 from apps.objects.schema.machines import Machine, changes
 from apps.objects.schema.making import machines
 from apps.objects.schema.rename import Rename, database_renames, field_renames, object_renames, renamed
+from apps.objects.schema.resealing import Reseal
 from apps.objects.schema.risk import Risk, judge
 from apps.objects.schema.state import APP_LABEL, project_state
 
@@ -58,6 +59,7 @@ class Plan:
     old: ProjectState = dataclasses.field(compare=False, repr=False)
     new: ProjectState = dataclasses.field(compare=False, repr=False)
     definitions: Mapping[str, ObjectDef] = dataclasses.field(compare=False, repr=False, default_factory=dict)
+    former: Mapping[str, ObjectDef] = dataclasses.field(compare=False, repr=False, default_factory=dict)
     sql: tuple[str, ...] = ()
 
     @property
@@ -159,7 +161,8 @@ def plan(
     steps += [
         _building(machine, count if machine.parent in new else rows_of(standing, rows)) for machine in built
     ]
-    return Plan(tuple(steps), project_state(before.values()), project_state(new.values()), dict(new))
+    states = project_state(before.values()), project_state(new.values())
+    return Plan(tuple(steps), *states, dict(new), before)
 
 
 def rows_of(standing: Mapping[str, ObjectDef], rows: Rows | None) -> Rows:
@@ -211,6 +214,17 @@ def _rename_steps(old: ObjectDef, new: ObjectDef, fields: Mapping[str, str]) -> 
         former = next((o for o, n in fields.items() if n == rename.new), None)
         field_name = rename.new if former and rename.what == "column" else None
         found.append(Step(sentence, "safe", new.name, field_name, action=rename))
+    return found + _reseal_steps(old, new)
+
+
+def _reseal_steps(old: ObjectDef, new: ObjectDef) -> list[Step]:
+    """Return a step for each encrypted field whose place has another name: its values are bound to the place."""
+    found = []
+    for before, after in zip(old.fields.values(), new.fields.values(), strict=True):
+        if before.encrypted and (old.table, before.column) != (new.table, after.column):
+            action = Reseal(old.table, before.column, new.table, replace(before, name=after.name))
+            sentence = f"Seal the values of {new.name}.{after.name} for their new place."
+            found.append(Step(sentence, "backfill", new.name, after.name, action=action))
     return found
 
 

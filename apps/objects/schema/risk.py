@@ -94,6 +94,11 @@ def _alter(op: Any, old: Objects, new: Objects, count: Count) -> dict[str, Any]:
     place = {"object": op.model_name, "field": op.name}
     rows = count(op.model_name)
     what = f"{op.model_name}.{op.name}"
+    if (before.encrypted, after.encrypted) != (None, None) and (before.encrypted, before.type) != (
+        after.encrypted,
+        after.type,
+    ):
+        return {"sentence": f"{_recoding(before, after)} {what}.", "risk": "backfill", "rows": rows, **place}
     if kind_of(before).sql_type != kind_of(after).sql_type:
         sentence = f"Turn {what} from {before.type} into {after.type}."
         lossless = kind_of(after).sql_type == "text" or kind_of(before).sql_type == "text"
@@ -116,6 +121,12 @@ def _alter(op: Any, old: Objects, new: Objects, count: Count) -> dict[str, Any]:
         else f"Change the column of {what}."
     )
     return {"sentence": words, "risk": "safe", **place}
+
+
+def _recoding(before: FieldDef, after: FieldDef) -> str:
+    if not after.encrypted:
+        return "Open the sealed values of"
+    return "Seal the values of" if not before.encrypted else "Seal anew the values of"
 
 
 def _narrower(before: FieldDef, after: FieldDef) -> bool:

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from apps.objects.definitions import FieldDef, IndexDef, ObjectDef
 from apps.objects.kinds import kind_of
 from apps.objects.kinds.naming import named
+from apps.objects.kinds.sealed import BlindPart
 
 APP_LABEL = "obj"
 LIVING = Q(deleted_at__isnull=True)
@@ -92,10 +93,16 @@ def field_constraints(definition: ObjectDef) -> list[models.BaseConstraint]:
 def uniqueness(definition: ObjectDef) -> list[models.BaseConstraint]:
     """Return the unique indexes of single fields; deleted records do not count."""
     return [
-        models.UniqueConstraint(fields=[f.name], condition=LIVING, name=named(definition.name, f.name, "uq"))
+        _unique(f, named(definition.name, f.name, "uq"))
         for f in definition.fields.values()
         if f.unique or f.external_id
     ]
+
+
+def _unique(field: FieldDef, name: str) -> models.UniqueConstraint:
+    if field.encrypted:
+        return models.UniqueConstraint(BlindPart(models.F(field.name)), condition=LIVING, name=name)
+    return models.UniqueConstraint(fields=[field.name], condition=LIVING, name=name)
 
 
 def declared_indexes(definition: ObjectDef) -> list[models.Index]:

@@ -16,7 +16,7 @@ from apps.core.scope import current_tenant
 from apps.objects import catalog
 from apps.objects.definitions import ObjectDef
 from apps.objects.kinds import kind_of
-from apps.objects.transfer import source
+from apps.objects.transfer import kept, source
 from apps.objects.transfer.mapping import Link, check_links, guess
 from apps.objects.transfer.models import MOVES, ImportRun, ImportState, Mode
 from apps.permissions.access import Access, access_for
@@ -34,16 +34,17 @@ def upload(*, object_name: str, file_name: str, content: bytes, by: Actor) -> Im
     quotas.require(current_tenant(), "storage_mb", len(content))
     table = source.read(file_name, content)
     links = guess(table.header, obj, access.editable(obj), catalog.catalog())
-    run = ImportRun.objects.create(
+    run = ImportRun(
         object_name=obj.name,
         file_name=file_name[-200:],
-        content=content,
         header=table.header,
         row_count=len(table.rows),
         mapping=[link.as_dict() for link in links],
         created_by=by.user_id,
         created_by_label=by.label[:200],
     )
+    run.content = kept.file_sealed(run.id, content)
+    run.save(force_insert=True)
     after = {"object": obj.name, "file": run.file_name, "rows": run.row_count}
     ledger.record("import.uploaded", by=by, target=f"import:{run.id}", after=after)
     return run

@@ -13,7 +13,7 @@ from apps.core.errors import Problem
 from apps.core.scope import TenantRef, platform_scope, tenant_scope
 from apps.objects import catalog, records
 from apps.objects.records import tally
-from apps.objects.transfer import imports, source
+from apps.objects.transfer import imports, kept, source
 from apps.objects.transfer.mapping import Link
 from apps.objects.transfer.models import ImportRow, ImportRun, ImportState
 from apps.objects.transfer.rows import Loader, Outcome
@@ -95,7 +95,8 @@ def _undo_row(name: str, row: ImportRow, by: Actor) -> bool:
         if row.action == "created":
             records.delete(name, row.record_id, by=by, if_match=row.version)
         else:
-            records.update(name, row.record_id, row.before or {}, by=by, if_match=row.version)
+            before = kept.values_of(row.record_id, row.before or {})
+            records.update(name, row.record_id, before, by=by, if_match=row.version)
     except Problem:
         return False
     return True
@@ -127,7 +128,7 @@ def _chunks(
             chosen.match_fields,
             job.by,
         )
-    table = source.read(chosen.file_name, bytes(chosen.content))
+    table = source.read(chosen.file_name, kept.file_of(chosen))
     waiting = [(number, row) for number, row in enumerate(table.rows, start=1) if number not in known]
     for first in range(0, len(waiting), CHUNK):
         yield waiting[first : first + CHUNK], loader, len(known) + first, len(table.rows)

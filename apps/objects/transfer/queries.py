@@ -10,7 +10,7 @@ from django.db.models.functions import Length
 
 from apps.core.actor import Actor
 from apps.core.scope import TenantRef
-from apps.objects.transfer import imports, source
+from apps.objects.transfer import imports, kept, source
 from apps.objects.transfer.models import ImportRow, ImportRun
 
 CELLS_BEFORE_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -29,7 +29,7 @@ def recent(object_name: str | None, *, by: Actor, limit: int = 20) -> list[Impor
 def sample(run_id: UUID, *, by: Actor, limit: int = 5) -> list[list[str]]:
     """Return the first rows of the file."""
     run = imports.find(run_id=run_id, by=by)
-    return source.read(run.file_name, bytes(run.content)).rows[:limit]
+    return source.read(run.file_name, kept.file_of(run)).rows[:limit]
 
 
 def faults(run_id: UUID, *, by: Actor, dry: bool, limit: int = 100) -> list[ImportRow]:
@@ -46,7 +46,7 @@ def outcomes(run: ImportRun, *, dry: bool, after: int = 0, limit: int = 1000) ->
 def faults_csv(run_id: UUID, *, by: Actor, dry: bool) -> bytes:
     """Return the failed rows as a file that can be mended and uploaded again: their cells and what was wrong."""
     run = imports.find(run_id=run_id, by=by)
-    rows = source.read(run.file_name, bytes(run.content)).rows
+    rows = source.read(run.file_name, kept.file_of(run)).rows
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*run.header, "_line", "_error"])

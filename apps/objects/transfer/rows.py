@@ -10,6 +10,7 @@ from apps.identity.models import Membership
 from apps.objects import catalog, query, records
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import kind_of
+from apps.objects.transfer import kept
 from apps.objects.transfer.mapping import Link
 from apps.objects.transfer.models import Mode
 
@@ -114,7 +115,8 @@ class Loader:
         page = query.find(self.obj.name, {"where": key, "limit": 2}, by=self.by)
         rows = page.records()
         if len(rows) > 1:
-            said = " and ".join(f"{name} {value!r}" for name, value in key.items())
+            fields = self.obj.all_fields
+            said = " and ".join(n if fields[n].encrypted else f"{n} {value!r}" for n, value in key.items())
             message = f"Several records have {said}."
             fault = FieldError(self.match_fields[0], AMBIGUOUS, message)
             raise Problem("VALIDATION_FAILED", message, fields=[fault])
@@ -132,6 +134,7 @@ class Loader:
         if not written.changed:
             return Outcome("skipped", found["id"])
         before = {name: found.get(name) for name in written.changed if name in data}
+        before = kept.values_sealed(self.obj, written.id, before)
         return Outcome("updated", written.id, _version(written.record()), before)
 
 
