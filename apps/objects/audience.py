@@ -14,6 +14,7 @@ from apps.events.registry import family
 from apps.events.types import Event
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
+from apps.objects.masters import masters
 from apps.permissions import rules
 from apps.permissions.access import Access, access_for
 from apps.permissions.audience import Holders
@@ -84,7 +85,7 @@ def _visible(obj: ObjectDef, ids: list[UUID], access: Access) -> list[UUID]:
         return ids
     params: list[Any] = []
     schema = current_tenant().schema
-    text = to_sql(rule, "r", params, schema=schema)
+    text = to_sql(rule, "r", params, schema=schema, masters=masters(catalog(), access))
     table = Identifier(schema, obj.table)
     with fast.cursor() as cursor:
         rows = cursor.execute(VISIBLE.format(table=table, rule=text), [ids, *access.bind(params)]).fetchall()

@@ -3,7 +3,7 @@
 Text, parameters and placeholders come in the same order. A negation asks `IS TRUE` of what may be unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from apps.permissions.rules import (
     FieldIn,
     FieldText,
     Holds,
+    MasterAllows,
     Mine,
     Not,
     Or,
@@ -34,9 +35,13 @@ SHARED = sql.SQL(
     " AND s.principal = ANY(%s) AND (s.valid_from IS NULL OR s.valid_from <= now())"
     " AND (s.valid_until IS NULL OR s.valid_until > now()))"
 )
+MASTER = sql.SQL("EXISTS (SELECT 1 FROM {} {} WHERE {} = {} AND {})")
 HOLDS = sql.SQL("coalesce(%s::text = ANY(%s::text[]), false)")
 PRINCIPALS = Mine("principals")
 SHARES = "permissions_share"
+
+
+Masters = Callable[[MasterAllows], tuple[str, Rule] | None]
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Renderer:
     schema: str
     alias: str
     params: list[Any]
+    masters: Masters | None = None
 
     def text(  # noqa: PLR0911 - one answer a kind of rule
         self, rule: Rule, *, negated: bool = False
@@ -59,6 +65,8 @@ class Renderer:
                 return TRUE
             case SharedWith():
                 return self.shared(rule)
+            case MasterAllows():
+                return self.mastered(rule)
             case Holds(fact, value):
                 self.params.extend((value, Mine(fact)))
                 return HOLDS
@@ -112,6 +120,22 @@ class Renderer:
         self.params.extend((rule.object, rule.level, PRINCIPALS))
         return SHARED.format(sql.Identifier(self.schema, SHARES), self.column("id"))
 
+    def mastered(self, rule: MasterAllows) -> sql.Composable:
+        """Return the look-up of the master, with the rule of its own object; an unknown one allows nothing."""
+        found = self.masters(rule) if self.masters else None
+        if found is None:
+            return FALSE
+        table, of_master = found
+        alias = f"{self.alias}_m"
+        inner = Renderer(self.schema, alias, self.params, self.masters).text(of_master)
+        return MASTER.format(
+            sql.Identifier(self.schema, table),
+            sql.Identifier(alias),
+            sql.Identifier(alias, "id"),
+            self.column(rule.field),
+            inner,
+        )
+
     def joined(
         self, parts: Sequence[Rule], word: str, empty: sql.Composable, *, negated: bool
     ) -> sql.Composable:
@@ -122,9 +146,14 @@ class Renderer:
         return sql.SQL("({})").format(inner)
 
 
-def to_sql(rule: Rule, alias: str, params: list[Any], *, schema: str = "") -> sql.Composable:
-    """Return the predicate of `rule` over the table called `alias`; its values are appended to `params`."""
-    return Renderer(schema, alias, params).text(rule)
+def to_sql(
+    rule: Rule, alias: str, params: list[Any], *, schema: str = "", masters: Masters | None = None
+) -> sql.Composable:
+    """Return the predicate of `rule` over the table called `alias`; its values are appended to `params`.
+
+    `masters` knows the tables and rules of masters; without it `MasterAllows` is true of no record.
+    """
+    return Renderer(schema, alias, params, masters).text(rule)
 
 
 def escaped(text: str) -> str:

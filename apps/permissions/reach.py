@@ -22,6 +22,7 @@ from apps.permissions.rules import CURRENT_USER, Always, Mine, Never, Rule
 
 logger = logging.getLogger("aibos.permissions")
 ANY_OBJECT = "*"
+CONTROLLED = "controlled_by_parent"
 EVERYTHING: Rule = Always()
 READING: frozenset[Operation] = frozenset({"read", "export"})
 # The level that a share or a sharing rule must have to open records for an operation.
@@ -118,16 +119,24 @@ class Sources:
         everything = Bits.VIEW_ALL if op in READING else Bits.MODIFY_ALL
         if op == "create":
             yield _all("object")
-        elif owner is None:
+        elif owner is None and obj.sharing_model != CONTROLLED:
             yield _all("owd_baseline")
         elif bits & everything:
             yield _all("vama_bypass", item.name)
+        elif obj.sharing_model == CONTROLLED or owner is None:
+            yield self._controlled(op)
         elif _public(obj.sharing_model, op):
             yield _all("owd_baseline", obj.sharing_model)
         else:
             yield Clause("owd_baseline", obj.sharing_model, rules.OwnerIs(CURRENT_USER, owner))
             yield from self._circle(item, op, owner)
             yield from self._shared(op, owner)
+
+    def _controlled(self, op: Operation) -> Clause:
+        """Return the rule of a part: who may read the whole may read it, who may edit the whole may change it."""
+        field = self.obj.master
+        rule = rules.MasterAllows(field.reference, field.name, "read" if op in READING else "edit")
+        return Clause("owd_baseline", CONTROLLED, rule)
 
     def _circle(self, item: SetGrant, op: Operation, owner: str) -> Iterator[Clause]:
         scope = item.scope(self.obj.name)

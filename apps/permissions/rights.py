@@ -102,3 +102,6 @@ class ObjectRights(Protocol):
     def sharing_model(self) -> str: ...
     @property
     def owner_field(self) -> str | None: ...
+    @property
+    def master(self) -> Any:
+        """The field that leads to the record this one is a part of; asked of `controlled_by_parent` only."""

@@ -7,7 +7,7 @@ The SQL back end keeps plain comparisons where only "true" matters, so that inde
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
@@ -133,6 +133,18 @@ class SharedWith:
 
 
 @dataclass(frozen=True, slots=True)
+class MasterAllows:
+    """True when the record that `field` holds, one of `object`, may be read or edited; bin or not does not matter.
+
+    It looks beyond the record, like `SharedWith`.
+    """
+
+    object: str
+    field: str
+    op: Literal["read", "edit"]
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """True when all parts are; an empty And is true."""
 
@@ -153,7 +165,7 @@ class Not:
     part: "Rule"
 
 
-Fact = SharedWith
+Fact = SharedWith | MasterAllows
 Test = OwnerIs | FieldEquals | FieldIn | FieldHas | FieldCompare | FieldText
 Rule = Always | Never | Holds | Test | Fact | And | Or | Not
 
@@ -178,6 +190,8 @@ def implies(narrow: Rule, wide: Rule) -> bool:
     """Say whether `wide` is seen at a glance to be true wherever `narrow` is; False when that takes thought."""
     if narrow == wide or isinstance(wide, Always) or isinstance(narrow, Never):
         return True
+    if isinstance(narrow, MasterAllows) and wide == replace(narrow, op="read"):
+        return True
     if isinstance(narrow, Or):
         return all(implies(part, wide) for part in narrow.parts)
     if isinstance(wide, And):
@@ -190,7 +204,7 @@ def implies(narrow: Rule, wide: Rule) -> bool:
 def facts(rule: Rule) -> Iterator[Fact]:
     """Yield the parts of a rule that look beyond the record."""
     match rule:
-        case SharedWith():
+        case SharedWith() | MasterAllows():
             yield rule
         case And(parts) | Or(parts):
             for part in parts:
@@ -219,7 +233,7 @@ def holds(  # noqa: PLR0911 - one answer a kind of rule
     match rule:
         case Always():
             return True
-        case SharedWith():
+        case SharedWith() | MasterAllows():
             return record.get(rule) is True
         case Holds(fact, value):
             return value in (subject.facts.get(fact) or ())

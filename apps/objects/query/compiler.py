@@ -14,6 +14,7 @@ from apps.objects import masking
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.encryption import opening
 from apps.objects.kinds import kind_of
+from apps.objects.masters import masters
 from apps.objects.query import branches, cursor, refusals, tree
 from apps.objects.query.reading import Catalog
 from apps.objects.query.where import Params, Slot, predicate, searching
@@ -116,7 +117,8 @@ class Compiler:
         rule = self.access.predicate(op, obj)
         if isinstance(rule, rules.Always):
             return state
-        text = to_sql(rule, alias, self.params.items, schema=self.tenant.schema)
+        found = masters(self.catalog, self.access)
+        text = to_sql(rule, alias, self.params.items, schema=self.tenant.schema, masters=found)
         return sql.SQL("{} AND {}").format(state, text)
 
     def conditions(self, obj: ObjectDef, shape: tree.Shape, alias: str) -> sql.Composable:

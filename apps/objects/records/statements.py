@@ -16,6 +16,7 @@ from apps.core.errors import FieldError
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.encryption import opening
 from apps.objects.kinds import kind_of, reference_not_found
+from apps.objects.masters import masters
 from apps.objects.query import plans
 from apps.objects.query.compiler import Compiler, Named, Plan
 from apps.objects.records import tally
@@ -23,6 +24,8 @@ from apps.objects.records.accept import invalid, writable
 from apps.objects.records.call import Call, Swerve
 from apps.objects.records.history import Book
 from apps.permissions.predicates import to_sql
+from apps.permissions.rights import Operation
+from apps.permissions.rules import MasterAllows
 from apps.tenants import quotas
 
 MEMBERS = sql.SQL(
@@ -81,6 +84,12 @@ def _compile_insert(call: Call, book: Book, limit: int | None) -> Change:
     return Change(_whole(call, compiler, checks, body, book), columns, checked, limit)
 
 
+def _needed(compiler: Compiler, obj: ObjectDef, found: FieldDef) -> Operation:
+    """Return what the writer must be allowed to do to a record they refer to: of a master that rules, to edit it."""
+    rule = MasterAllows(found.reference or "", found.name, "edit")
+    return "edit" if rule in compiler.access.asked(obj) else "read"
+
+
 def update(
     call: Call,
     record_id: UUID,
@@ -120,10 +129,10 @@ def _checks(
     compiler: Compiler, obj: ObjectDef, names: Sequence[str]
 ) -> tuple[list[sql.Composable], tuple[str, ...]]:
     """Return one test a reference: it is empty, or stands for a member or a record the actor may read."""
-    return [_check(compiler, obj.all_fields[name]) for name in names], tuple(names)
+    return [_check(compiler, obj, obj.all_fields[name]) for name in names], tuple(names)
 
 
-def _check(compiler: Compiler, found: FieldDef) -> sql.Composable:
+def _check(compiler: Compiler, obj: ObjectDef, found: FieldDef) -> sql.Composable:
     """Return the test of one reference; its parameters are added in the order of the text."""
     several, add = found.multiple, compiler.params.add
     wanted = Named(found.name)
@@ -139,7 +148,7 @@ def _check(compiler: Compiler, found: FieldDef) -> sql.Composable:
     if target is None:
         return sql.SQL("({}{} IS NULL)").format(first, sql.SQL("::uuid[]" if several else "::uuid"))
     table, second = compiler.table(target), add(wanted)
-    visible = compiler.visible(target, "e")
+    visible = compiler.visible(target, "e", op=_needed(compiler, obj, found))
     if several:
         return ALL_KNOWN.format(first, table, second, visible, add(wanted))
     return KNOWN.format(first, table, second, visible)
@@ -285,7 +294,13 @@ def _compile_lock(call: Call, deleted: bool | None) -> Plan:
         sql.Identifier("r", found.column) for _, found in sorted(call.obj.all_fields.items())
     ]
     wanted += [
-        to_sql(fact, "r", compiler.params.items, schema=call.tenant.schema)
+        to_sql(
+            fact,
+            "r",
+            compiler.params.items,
+            schema=call.tenant.schema,
+            masters=masters(call.catalog, call.access),
+        )
         for fact in call.access.asked(call.obj)
     ]
     columns = sql.SQL(", ").join(wanted)
