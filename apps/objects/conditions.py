@@ -18,6 +18,7 @@ from apps.core.cel.types import BOOL, DYN, Type
 from apps.events.schema import Schema
 from apps.objects import expressions
 from apps.objects.definitions import FieldDef, ObjectDef
+from apps.objects.formulas import inlined
 from apps.objects.validations import Validation
 
 KEPT = "_conditions"
@@ -84,25 +85,35 @@ def of(obj: ObjectDef) -> Conditions | None:
     return kept
 
 
+def ready(obj: ObjectDef, source: str, env: Env, result: Type = BOOL) -> Expression:
+    """Return an expression over the object's records; formulas it reads are computed with it.
+
+    A rule judges the record as it will be, whose generated columns the database has not made yet.
+    """
+    found = compiled(source, env, result)
+    formulas = {f.name: f.formula.tree for f in obj.fields.values() if f.formula is not None}
+    return Expression(source, inlined(found.tree, formulas)) if formulas else found
+
+
 def _made(obj: ObjectDef) -> Conditions:
     fields = obj.fields.values()
     if not (obj.validations or any(_says(found) for found in fields)):
         return Conditions()
     env = expressions.environment(obj)
 
-    def ready(attribute: str, result: Type = BOOL) -> dict[str, Expression]:
+    def every(attribute: str, result: Type = BOOL) -> dict[str, Expression]:
         sources = {found.name: getattr(found, attribute) for found in fields}
-        return {name: compiled(source, env, result) for name, source in sources.items() if source is not None}
+        return {n: ready(obj, source, env, result) for n, source in sources.items() if source is not None}
 
     rules = sorted((rule for rule in obj.validations if rule.active), key=lambda rule: rule.priority)
     return Conditions(
-        tuple(_rule(rule, env) for rule in rules),
-        ready("visible_when"),
-        ready("readonly_when"),
-        ready("required_when"),
-        ready("default_expression", DYN),
+        tuple(_rule(obj, rule, env) for rule in rules),
+        every("visible_when"),
+        every("readonly_when"),
+        every("required_when"),
+        every("default_expression", DYN),
         {
-            (found.name, option.value): compiled(option.visible_when, env, BOOL)
+            (found.name, option.value): ready(obj, option.visible_when, env)
             for found in fields
             for option in found.options
             if option.visible_when is not None
@@ -115,15 +126,15 @@ def _says(found: FieldDef) -> bool:
     return any(source is not None for source in own) or any(o.visible_when for o in found.options)
 
 
-def _rule(said: Validation, env: Env) -> Rule:
-    def ready(source: str | None) -> Expression | None:
-        return compiled(source, env, BOOL) if source is not None else None
+def _rule(obj: ObjectDef, said: Validation, env: Env) -> Rule:
+    def condition(source: str | None) -> Expression | None:
+        return ready(obj, source, env) if source is not None else None
 
     return Rule(
         said,
-        ready(said.condition),
-        ready(said.when),
+        condition(said.condition),
+        condition(said.when),
         Schema(said.schema) if said.schema is not None else None,
-        _rule(said.then, env) if said.then else None,
-        _rule(said.otherwise, env) if said.otherwise else None,
+        _rule(obj, said.then, env) if said.then else None,
+        _rule(obj, said.otherwise, env) if said.otherwise else None,
     )

@@ -14,6 +14,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from apps.objects.formulas import Formula
 from apps.objects.validations import Validation
 
 NAME_PATTERN = re.compile(r"[a-z](?:_?[a-z0-9])*")
@@ -81,6 +82,9 @@ class FieldDef:
     multiple: bool = False
     default_value: Any = None
     default_expression: str | None = None
+    expression: str | None = None
+    return_type: str | None = None
+    formula: Formula | None = None
     options: tuple[Option, ...] = ()
     reference: str | None = None
     delete_behavior: str = "set_null"
@@ -119,6 +123,11 @@ class FieldDef:
     def column(self) -> str:
         """The column in the object's table; always the field's own name."""
         return self.name
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The fields that a formula depends on: who may not read them all may not read it."""
+        return self.formula.reads if self.formula is not None else frozenset()
 
     @property
     def option_values(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ CONDITIONS = (
     ("readonlyWhen", "readonly_when"),
     ("requiredWhen", "required_when"),
     ("defaultValue", "default_expression"),
+    ("expression", "expression"),
 )
 EXPRESSIONS = frozenset(key for key, _ in CONDITIONS)
 OPTIONAL = (
@@ -30,6 +31,7 @@ OPTIONAL = (
     ("language", "language"),
     ("autonumberFormat", "autonumber_format"),
     ("currency", "currency"),
+    ("returnType", "return_type"),
     ("group", "group"),
     ("defaultValue", "default_value"),
     ("renamedFrom", "renamed_from"),

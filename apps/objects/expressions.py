@@ -56,12 +56,17 @@ ORGANIZATION = record_of("os.org", {"id": STRING, "slug": STRING})
 
 def field_type(field: FieldDef) -> Type:
     """Return the type of a field's value in an expression; what has no column of a plain type is `dyn`."""
-    return OF_COLUMNS.get(kind_of(field).sql_type, DYN)
+    return OF_COLUMNS.get(kind_of(field).sql_type.split("(")[0], DYN)
+
+
+def usable(field: FieldDef) -> bool:
+    """Say whether an expression may look at the field: what nobody reads back, no condition tells either."""
+    return not kind_of(field).write_only
 
 
 def record_type(fields: Mapping[str, FieldDef], label: str = "record") -> Type:
     """Return the type of records with these fields."""
-    return record_of(label, {name: field_type(found) for name, found in fields.items()})
+    return record_of(label, {name: field_type(found) for name, found in fields.items() if usable(found)})
 
 
 def environment(obj: ObjectDef, *, bare: bool = False) -> Env:

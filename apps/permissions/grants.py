@@ -175,9 +175,17 @@ def _fields(sources: Sources) -> tuple[frozenset[str], frozenset[str], frozenset
             editable -= wall.fields
             if "read" in wall.operations:
                 readable -= wall.fields - ALWAYS_READABLE
+    # A formula tells of what it reads, so only those see it who see all of that, and not through a mask.
+    readable -= {n for n in readable if not _sources(obj, n) <= readable & clear}
     masked = frozenset(readable - clear)
     # Who sees a mask could find the value by trying to write it: what stays equal changes nothing.
     return frozenset(readable), frozenset(editable & readable) - masked, masked
+
+
+def _sources(obj: ObjectRights, name: str) -> frozenset[str]:
+    """Return the fields that a computed field tells of; a stored one tells of none but itself."""
+    found: frozenset[str] = getattr(obj.all_fields.get(name), "reads", frozenset())
+    return found
 
 
 def _unmasks(item: SetGrant, says: Mapping[str, Any], name: str, declared: Any) -> bool:

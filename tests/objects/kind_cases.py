@@ -101,6 +101,13 @@ CASES: dict[str, Case] = {
         shown="1",
         declared={"summaryOperations": {"object": "qa_leaf", "function": "count"}},
     ),
+    "formula": Case(
+        UNSET,
+        wire="VALUE",
+        finds={"$eq": "VALUE", "$icontains": "alu"},
+        shown="VALUE",
+        declared={"expression": "upper(record.title)"},
+    ),
     "address": Case(
         {"street": "Unter den Linden 1", "city": "Berlin", "countryCode": "DE"}, {"city": "Rom"},
         typed={".street": "Unter den Linden 1", ".city": "Berlin", ".countryCode": "de"},

@@ -23,6 +23,14 @@ def test_the_example_is_a_definition():
     assert (set(ready.required), set(ready.defaults)) == ({"reason"}, {"valid_until"})
 
 
+def test_the_formulas_are_a_definition():
+    line = load_yaml(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1])
+    assert (line.fields["gross"].return_type, line.fields["gross"].reads) == (
+        "currency",
+        {"price", "quantity"},
+    )
+
+
 def test_every_function_has_a_signature_a_body_and_a_place_on_the_page():
     assert set(SIGNATURES) == set(FUNCTIONS) | set(CLOCK)
     unsaid = {"uint", "bytes", "type", "dyn", "decimal"} | {

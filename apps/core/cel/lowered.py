@@ -240,6 +240,8 @@ OPERATORS: Mapping[str, Build] = {
     "/": _quotient,
     "%": _remainder,
     "?:": _chosen,
+    "?null": lambda _node, terms: Term(terms[0].sql, terms[0].type, absent=True, digits=terms[0].digits),
+    "?absent": lambda _node, terms: Term(q("({} IS NULL)", terms[0].sql), BOOL),
     "in": member,
 }
 FUNCTIONS: Mapping[str, Build] = {

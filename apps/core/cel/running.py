@@ -248,6 +248,20 @@ def _item(holder: Any, key: Any) -> Any:
     raise Fault(f"{word(holder)} has no items.", "null_operand" if holder is None else "no_such_overload")
 
 
+def _or_null(value_of: Run) -> Run:
+    """An inner value that is absent when it faults; no expression can write it."""
+
+    def value(frame: Frame) -> Any:
+        try:
+            return value_of(frame)
+        except OverBudget:
+            raise
+        except Fault:
+            return None
+
+    return value
+
+
 def _compared(sign: str) -> Callable[[Run, Run], Run]:
     compare = COMPARE[sign]
     return lambda a, b: lambda frame: compare(a(frame), b(frame))
@@ -258,6 +272,8 @@ OPERATORS: Mapping[str, Callable[..., Run]] = {
     "||": partial(_logical, deciding=True),
     "!": lambda a: lambda frame: not _truth(a(frame)),
     "-_": lambda a: lambda frame: negative(a(frame)),
+    "?null": _or_null,
+    "?absent": lambda a: lambda frame: a(frame) is None,
     "?:": lambda test, yes, no: lambda frame: yes(frame) if _truth(test(frame)) else no(frame),
     "==": lambda a, b: lambda frame: equal(a(frame), b(frame)),
     "!=": lambda a, b: lambda frame: not equal(a(frame), b(frame)),

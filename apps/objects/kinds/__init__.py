@@ -6,6 +6,7 @@ from apps.objects.kinds import (
     code,
     color,
     document,
+    formula,
     gauges,
     markup,
     moments,
@@ -46,6 +47,7 @@ TYPES = (  # each registers its classes; the order is that of the reference
     autonumber,
     place,
     document,
+    formula,
     nested,
     vector,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -26,7 +26,8 @@ class Kind:
 
     `keys` names the definition keys that only this type understands; `is_array` tells the query compiler
     that `$contains` means "has the element", `element` of which SQL type; `many` names the type of a field with
-    `multiple`; `generated` means that the database makes the value; `write_only` that nobody reads it back;
+    `multiple`; `generated` means that the database makes the value,
+    `derived` that it computes it from others; `results` names the types of a computed field by its `return_type`; `write_only` that nobody reads it back;
     `nestable` that a composite may hold it. `example` is a wire value for the reference.
     """
 
@@ -41,6 +42,8 @@ class Kind:
     element: ClassVar[str] = "text"
     many: ClassVar[str | None] = None
     generated: ClassVar[bool] = False
+    derived: ClassVar[bool] = False
+    results: ClassVar[Mapping[str, str]] = {}
     internal: ClassVar[bool] = False
     write_only: ClassVar[bool] = False
     nestable: ClassVar[bool] = False
@@ -147,6 +150,8 @@ def kind_of(field: FieldDef) -> Kind:
     if field.encrypted and (sealed := SEALED.get((field.type, field.encrypted))):
         return sealed
     kind = KINDS[field.type]
+    if kind.results:
+        return KINDS[kind.results.get(field.return_type or "", kind.name)]
     return KINDS[kind.many] if field.multiple and kind.many else kind
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.objects.definitions import DELETE_BEHAVIORS, FIELD_NAME_LIMIT, OBJECT_NAME_LIMIT, Option
+from apps.objects.formulas import RETURN_TYPES
 from apps.objects.kinds.numeric import MOST_DECIMALS, MOST_DIGITS
 from apps.objects.masking import STRATEGIES
 from apps.objects.parse.field_readers import read_encryption, read_uniqueness
@@ -30,11 +31,10 @@ from apps.objects.parse.tree import Spot
 TESTS = "tests/objects/test_definitions.py::"
 SCHEMA_TESTS = "tests/objects/test_schema.py::"
 KIND_TESTS = "tests/objects/test_kinds.py::"
+FORMULA_TESTS = "tests/objects/test_formulas.py::"
 RULE_TESTS = "tests/objects/test_rules.py::"
 LATER = frozenset(
     [
-        "expression",
-        "returnType",
         "currencyConfig",
         "internal",
         "dependsOn",
@@ -344,6 +344,20 @@ FIELD_KEYS: Mapping[str, Key] = {
         "The section of the form.",
         _at("definitions:ObjectDef.sections"),
         TESTS + "test_sections",
+    ),
+    "expression": Key(
+        "expression",
+        expression,
+        "What a formula computes (CEL over the record's fields).",
+        _at("schema.generated:generated"),
+        FORMULA_TESTS + "test_a_formula_is_computed_by_the_database",
+    ),
+    "returnType": Key(
+        "return_type",
+        choice(*RETURN_TYPES),
+        "What a formula gives: number, currency, percent, text, boolean, date or datetime; found out when absent.",
+        _at("parse.formulas:settle_formulas"),
+        FORMULA_TESTS + "test_the_type_of_the_result",
     ),
     "visibleWhen": Key(
         "visible_when",

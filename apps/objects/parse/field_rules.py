@@ -49,13 +49,7 @@ def judge_values(reading: Reading, spot: Spot, field: FieldDef) -> None:
     _judge_reference(fail, spot, field, kind)
     _judge_lengths(fail, field, kind)
     _judge_numbers(fail, field, kind)
-    if "dimensions" in kind.keys and field.dimensions is None:
-        fail(
-            "dimensions",
-            "required",
-            f"A {field.type} field needs its count of numbers.",
-            "Add dimensions: 3.",
-        )
+    _judge_needs(fail, spot, field, kind)
     if kind.write_only and field.default_value is not None:
         cure = "Remove it; a definition is read by many."
         fail("defaultValue", "not_applicable", f"A {field.type} field has no default.", cure)
@@ -71,6 +65,20 @@ def judge_values(reading: Reading, spot: Spot, field: FieldDef) -> None:
         fail("maskingRule", "not_applicable", f"A {field.type} field cannot be masked.", "Remove it.")
     if field.searchable and not kind.searchable:
         fail("searchable", "not_applicable", f"A {field.type} field cannot be searched.", "Remove it.")
+
+
+def _judge_needs(fail: Fail, spot: Spot, field: FieldDef, kind: Kind) -> None:
+    if "dimensions" in kind.keys and field.dimensions is None:
+        fail(
+            "dimensions",
+            "required",
+            f"A {field.type} field needs its count of numbers.",
+            "Add dimensions: 3.",
+        )
+    if field.type == "formula" and field.expression is None and spot.child("expression") is None:
+        fail(
+            "expression", "required", "A formula needs an expression.", "Add expression: record.amount * 0.5."
+        )
 
 
 def _judge_options(fail: Fail, spot: Spot, field: FieldDef, kind: Kind) -> None:

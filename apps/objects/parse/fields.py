@@ -98,7 +98,7 @@ def _settled(field: FieldDef) -> FieldDef:
     """Fill what the type implies."""
     if field.type == "master_detail":
         field = replace(field, required=True, delete_behavior="cascade")
-    if field.type == "summary":
+    if field.type in ("summary", "formula"):
         field = replace(field, readonly=True, required=False)
     if field.type == "autonumber":
         field = replace(field, readonly=True, unique=True, required=False)

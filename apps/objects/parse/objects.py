@@ -12,6 +12,7 @@ from apps.objects.kinds import kind_of
 from apps.objects.parse.conditions import judge_expressions
 from apps.objects.parse.field_keys import humanize
 from apps.objects.parse.fields import read_field
+from apps.objects.parse.formulas import settle_formulas
 from apps.objects.parse.grants import read_sets
 from apps.objects.parse.object_keys import LATER, OBJECT_KEYS
 from apps.objects.parse.shape import Reading, read_shape
@@ -33,7 +34,7 @@ def read_object(reading: Reading, spot: Spot, *, module: str | None = None) -> O
         reading.fail(spot, "required", "The object has no name.", "Add name: ….")
     object_name = str(found.get("name", ""))
     _judge_object_name(reading, spot, object_name, module)
-    fields = _fields(reading, spot)
+    fields = settle_formulas(reading, spot, object_name, _fields(reading, spot))
     known = {**SYSTEM_FIELDS, **fields}
     views_spot, sets_spot, words_spot, rules_spot = (
         found.pop(k, None) for k in ("list_views", "permission_sets", "translations", "validations")
@@ -130,6 +131,12 @@ def _judge_mentions(
     mentions += [("highlightFields", found.get("highlight_fields", ()))]
     mentions += [("searchableFields", found.get("searchable_fields", ()))]
     mentions += [("indexes", i.fields) for i in found.get("indexes", ())]
+    for mentioned in {n for i in found.get("indexes", ()) for n in i.fields if n in known}:
+        if kind_of(known[mentioned]).derived:
+            place = spot.child("indexes") or spot
+            reading.fail(
+                place, "not_applicable", f"{mentioned!r} is computed and has no index.", "Remove it."
+            )
     holder = spot.child("fields")
     declared = holder.value if holder and isinstance(holder.value, dict) else {}
     for key, names in mentions:

@@ -56,6 +56,11 @@ class Machine:
             made.append(text(statement))
         return [*made, *self.fill]
 
+    @property
+    def rewrites(self) -> bool:
+        """Whether building it goes over all rows of its parent."""
+        return bool(self.fill)
+
     def drop(self) -> list[str]:
         """Return the statements that take it away, its triggers with it."""
         gone = [text(sql.SQL("DROP FUNCTION IF EXISTS {}() CASCADE").format(sql.Identifier(self.name)))]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from apps.objects.definitions import ObjectDef
+from apps.objects.schema.generated import generated
 from apps.objects.schema.links import links
 from apps.objects.schema.machines import Machine
 from apps.objects.schema.rollups import rollups
 from apps.objects.schema.trees import trees
 
-MAKERS = (rollups, links, trees)
+MAKERS = (rollups, links, trees, generated)
 
 
 def machines(objects: Mapping[str, ObjectDef]) -> dict[str, Machine]:

@@ -177,7 +177,7 @@ def _removal(machine: Machine, built: list[Machine]) -> Step:
 
 
 def _building(machine: Machine, count: Rows) -> Step:
-    rows = count(machine.parent) if machine.fill else 0
+    rows = count(machine.parent) if machine.rewrites else 0
     sentence = f"{machine.sentence}{f'; {rows} records are counted' if rows else ''}."
     risk: Risk = "backfill" if rows else "safe"
     return Step(sentence, risk, machine.object, machine.field, rows=rows, action=Building(machine))

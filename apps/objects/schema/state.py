@@ -29,7 +29,7 @@ def model_state(definition: ObjectDef) -> ModelState:
     return ModelState(
         APP_LABEL,
         definition.name,
-        [(f.name, column(definition, f)) for f in definition.all_fields.values()],
+        [(f.name, column(definition, f)) for f in definition.all_fields.values() if not kind_of(f).derived],
         options={
             "db_table": definition.table,
             "indexes": [

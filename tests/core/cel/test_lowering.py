@@ -15,7 +15,7 @@ from apps.core.db.owner import owner_session
 from apps.core.scope import tenant_scope
 from tests.core.cel.generator import COLUMNS, ENV, TYPES, Maker, record
 
-EXPRESSIONS = int(os.environ.get("CEL_EXPRESSIONS", "2000"))
+EXPRESSIONS = int(os.environ.get("CEL_EXPRESSIONS", "1000"))
 ROWS = 30
 FAULT = object()
 
