@@ -1,6 +1,6 @@
 """`POST /security/explain`: whether somebody may do something, and which layer says so."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -14,10 +14,9 @@ from apps.core.actor import Actor
 from apps.core.errors import Invalid, NotFound
 from apps.core.scope import current_tenant
 from apps.identity.models import Membership
-from apps.objects import query
-from apps.objects.definitions import ObjectDef
+from apps.objects.records import judging
 from apps.permissions.access import access_for
-from apps.permissions.explain import explain
+from apps.permissions.explain import as_filter, explain
 from apps.permissions.rights import Operation
 
 OPERATIONS: dict[str, Operation] = {
@@ -35,8 +34,6 @@ LAYERS = {
     "scopes": "required_permissions",
     "object": "object_crud",
     "fields": "fls",
-    "records": "owd_baseline",
-    "record": "rls",
 }
 KINDS = {"member": "human", "operator": "human", "api_key": "service", "agent": "agent"}
 KEYS = frozenset({"object", "operation", "recordId", "userId"})
@@ -57,6 +54,8 @@ class ExplainDoor(Door):
             principal=OBJECT,
             layers=array(OBJECT),
             readFilter={"type": ["object", "null"]},
+            record=OBJECT,
+            required=["allowed", "object", "operation", "principal", "layers", "readFilter"],
         ),
         body=shape(
             object=TEXT,
@@ -78,7 +77,9 @@ class ExplainDoor(Door):
         obj = visible_object(body["object"], access_for(call.actor))
         actor = _subject(call.actor, body.get("userId"))
         access = access_for(actor)
-        record = _record(call.actor, obj, body["recordId"]) if body.get("recordId") else None
+        record = None
+        if body.get("recordId"):
+            record = judging.judge(obj.name, body["recordId"], by=call.actor)(access)
         found = explain(access, operation, obj, record)
         layers = [layer.as_dict() for layer in found.layers]
         return answers.send(
@@ -88,12 +89,13 @@ class ExplainDoor(Door):
                 "operation": body["operation"],
                 "principal": {
                     "userId": str(actor.user_id) if actor.user_id else None,
-                    "positions": [actor.role] if actor.role else [],
+                    "positions": list(access.facts.get("positions", ())),
                     "permissionSets": [item.name for item in access.grants.sets],
                     "principalKind": KINDS.get(actor.kind, "system"),
                 },
                 "layers": [layer | {"layer": LAYERS.get(layer["layer"], layer["layer"])} for layer in layers],
-                "readFilter": None,
+                "readFilter": as_filter(access.predicate("read", obj), access.subject),
+                **({"record": {"recordId": body["recordId"], "visible": found.allowed}} if record else {}),
             }
         )
 
@@ -119,12 +121,3 @@ def _subject(asker: Actor, user_id: str | None) -> Actor:
         user_id=member.user_id,
         role=member.role,
     )
-
-
-def _record(asker: Actor, obj: ObjectDef, record_id: str) -> dict[str, Any]:
-    """Return the record as the rules look at it; 404 when the asker may not see it."""
-    record = query.get(obj.name, record_id, by=asker).record()
-    owner = obj.owner_field
-    if owner and isinstance(record.get(owner), str):
-        record[owner] = UUID(record[owner])
-    return record

@@ -18,6 +18,7 @@ from apps.api import (
     search,
     security,
 )
+from apps.api.access import asking, holders, rules, shares
 from apps.api.data import batches, history, reading, versions, writing
 from apps.api.export.door import ExportDoor
 from apps.api.graphql import door as graphql
@@ -54,6 +55,8 @@ def data_urls(prefix: str) -> list[object]:
         path(one, writing.RecordDoor.as_view()),
         path(f"{one}/clone", writing.CloneDoor.as_view()),
         path(f"{one}/restore", writing.RestoreDoor.as_view()),
+        path(f"{one}/shares", shares.SharesDoor.as_view()),
+        path(f"{one}/shares/<str:share_id>", shares.ShareDoor.as_view()),
         path(f"{one}/history", history.HistoryDoor.as_view()),
         path(f"{one}/versions", versions.VersionsDoor.as_view()),
         path(f"{one}/versions/<str:number>", versions.VersionDoor.as_view()),
@@ -104,6 +107,21 @@ urlpatterns = [
     path(f"{V1}/graphql/stream", GraphQLStreamDoor.as_view()),
     path(f"{V1}/search", search.SearchDoor.as_view()),
     path(f"{V1}/security/explain", security.ExplainDoor.as_view()),
+    path(f"{V1}/security/what-if", asking.WhatIfDoor.as_view()),
+    path(f"{V1}/security/suggest", asking.SuggestDoor.as_view()),
+    path(f"{V1}/security/matrix", asking.MatrixDoor.as_view()),
+    path(f"{V1}/security/groups", holders.GroupsDoor.as_view()),
+    path(f"{V1}/security/groups/<str:name>", holders.GroupDoor.as_view()),
+    path(f"{V1}/security/groups/<str:name>/members/<str:user_id>", holders.GroupMemberDoor.as_view()),
+    path(f"{V1}/security/assignments", holders.AssignmentsDoor.as_view()),
+    path(f"{V1}/security/assignments/<str:user_id>/<str:name>", holders.AssignmentDoor.as_view()),
+    path(f"{V1}/security/restrictions", rules.RestrictionsDoor.as_view()),
+    path(f"{V1}/security/restrictions/<str:name>", rules.RestrictionDoor.as_view()),
+    path(f"{V1}/security/emergency", holders.EmergencyDoor.as_view()),
+    path(f"{V1}/security/emergency/<str:user_id>", holders.EndEmergencyDoor.as_view()),
+    path(f"{V1}/sharing/rules", rules.RulesDoor.as_view()),
+    path(f"{V1}/sharing/rules/<str:name>", rules.RuleDoor.as_view()),
+    path(f"{V1}/sharing/rules/<str:name>/evaluate", rules.EvaluateRuleDoor.as_view()),
     path(f"{V1}/meta", meta.TypesDoor.as_view()),
     path(f"{V1}/meta/types", meta.TypesDoor.as_view()),
     path(f"{V1}/meta/_drafts", designs.DraftsDoor.as_view()),

@@ -13,6 +13,7 @@ class PermissionsConfig(AppConfig):
 
     def ready(self) -> None:
         declare_keys()
-        from apps.permissions import webhooks  # noqa: PLC0415 - needs the models
+        from apps.permissions import emergency, webhooks  # noqa: PLC0415 - needs the models
 
+        emergency.declare_events()
         webhooks.register()

@@ -32,7 +32,8 @@ FIELD_KEYS = frozenset({"readable", "editable", "unmasked"})
 SYSTEM_PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
         "manage_members": "Invite, suspend and remove members, and change their roles.",
-        "manage_permissions": "Create permission sets and assign them.",
+        "manage_permissions": "Create permission sets, roles, teams and rules about records, and assign them.",
+        "break_glass": "Take full rights on records for a short time in an emergency, for a reason that is told.",
         "manage_metadata": "Create and change objects and fields.",
         "manage_modules": "Install, upgrade and remove modules.",
         "manage_settings": "Change the tenant's name, branding and defaults.",

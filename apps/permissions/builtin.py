@@ -47,7 +47,19 @@ READER = BuiltIn(
     "All records of all objects, to read; fields that an object shows to named sets only stay hidden.",
     {"objects": {"*": {"allowRead": True, "viewAllRecords": True}}, "fields": {}, "systemPermissions": []},
 )
-BUILT_IN: Mapping[str, BuiltIn] = MappingProxyType({item.name: item for item in (ADMIN, MEMBER, READER)})
+EMERGENCY = BuiltIn(
+    "emergency_access",
+    "Emergency access",
+    "All records of all objects, to read and change, for whoever breaks the glass; restrictions still bind.",
+    {
+        "objects": {"*": {"allowCreate": True, "modifyAllRecords": True, "allowTransfer": True}},
+        "fields": {},
+        "systemPermissions": [],
+    },
+)
+BUILT_IN: Mapping[str, BuiltIn] = MappingProxyType(
+    {item.name: item for item in (ADMIN, MEMBER, READER, EMERGENCY)}
+)
 ROLE_SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"owner": (ADMIN.name, MEMBER.name), "admin": (ADMIN.name, MEMBER.name), "member": (MEMBER.name,)}
 )

@@ -3,6 +3,7 @@
 from apps.core.actor import Actor
 from apps.events.audience import audiences
 from apps.events.webhooks.rights import PERMISSION, Gate, gates
+from apps.permissions import emergency
 from apps.permissions.access import access_for
 from apps.permissions.audience import Holders
 
@@ -22,3 +23,6 @@ def register() -> None:
     for name in ("webhook.received", "webhook.disabled"):
         audiences.register(name, holders)
     audiences.register("schedule.due", holders)
+    managers = Holders("manage_permissions")
+    for name in (emergency.BROKEN, emergency.ENDED):
+        audiences.register(name, managers)

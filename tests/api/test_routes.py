@@ -28,6 +28,8 @@ ARGUMENTS = {
     "delivery_id": ABSENT,
     "source_id": ABSENT,
     "schedule_id": ABSENT,
+    "share_id": ABSENT,
+    "user_id": ABSENT,
     "package": "com.example.absent",
 }
 MISMATCH = "TENANT_MISMATCH"
@@ -85,6 +87,8 @@ DATA = {
     "{data}/<name>/<record_id>/clone": {"POST": NOT_FOUND},
     "{data}/<name>/<record_id>/restore": {"POST": NOT_FOUND},
     "{data}/<name>/<record_id>/history": {"GET": NOT_FOUND},
+    "{data}/<name>/<record_id>/shares": {"GET": NOT_FOUND, "POST": case({"recipientType": "everyone"}, 404)},
+    "{data}/<name>/<record_id>/shares/<share_id>": {"DELETE": NOT_FOUND},
     "{data}/<name>/<record_id>/versions": {"GET": NOT_FOUND},
     "{data}/<name>/<record_id>/versions/<number>": {"GET": NOT_FOUND},
     "{data}/<name>/<record_id>/versions/<number>/restore": {"POST": NOT_FOUND},
@@ -127,6 +131,40 @@ CASES: dict[str, dict[str, Case]] = {
     "api/v1/graphql/stream": {"GET": case(None, 421), "POST": case({"query": "{me{id}}"}, 421)},
     "api/v1/search": {"GET": case(query="q=x")},
     "api/v1/security/explain": {"POST": case({"object": "api_lead", "operation": "read"})},
+    "api/v1/security/what-if": {
+        "POST": case(
+            {
+                "object": "api_lead",
+                "operation": "read",
+                "grant": {"kind": "share", "principal": "everyone"},
+            }
+        )
+    },
+    "api/v1/security/suggest": {
+        "POST": case({"object": "api_lead", "operation": "read", "userId": ABSENT}, 400)
+    },
+    "api/v1/security/matrix": {"GET": case(query="of=sets")},
+    "api/v1/security/groups": {"GET": OK, "POST": case({"name": "routes", "kind": "team"})},
+    "api/v1/security/groups/<name>": {"DELETE": NOT_FOUND},
+    "api/v1/security/groups/<name>/members/<user_id>": {"PUT": NOT_FOUND, "DELETE": NOT_FOUND},
+    "api/v1/security/assignments": {
+        "GET": OK,
+        "POST": case({"userId": ABSENT, "permissionSet": "viewer_readonly"}, 400),
+    },
+    "api/v1/security/assignments/<user_id>/<name>": {"DELETE": NOT_FOUND},
+    "api/v1/security/restrictions": {
+        "GET": OK,
+        "POST": case({"name": "routes", "object": "api_absent", "operations": ["purge"]}, 400),
+    },
+    "api/v1/security/restrictions/<name>": {"GET": NOT_FOUND, "DELETE": NOT_FOUND},
+    "api/v1/security/emergency": {"GET": OK, "POST": case({"reason": "short"}, 400, 403)},
+    "api/v1/security/emergency/<user_id>": {"DELETE": case(None, 409)},
+    "api/v1/sharing/rules": {
+        "GET": OK,
+        "POST": case({"name": "routes", "object": "api_absent", "recipientType": "everyone"}, 400),
+    },
+    "api/v1/sharing/rules/<name>": {"GET": NOT_FOUND, "DELETE": NOT_FOUND},
+    "api/v1/sharing/rules/<name>/evaluate": {"POST": NOT_FOUND},
     "api/v1/meta": {"GET": OK},
     "api/v1/meta/types": {"GET": OK},
     "api/v1/meta/object/<name>": {

@@ -328,7 +328,8 @@ def test_explain_tells_layer_by_layer(inside):
     thing = Thing(name="qa_lead", all_fields={"id": plain(), "secret_note": plain()})
     told = explain(mine, "read", thing, {"owner_id": inside.user("manager")})
     assert not told.allowed
-    assert [layer.name for layer in told.layers] == ["principal", "object", "fields", "records", "record"]
+    names = ["principal", "object", "fields", "owd_baseline", "rls", "record"]
+    assert [layer.name for layer in told.layers] == names
     assert told.layers[1].contributors == ("qa_sales",)
     assert "secret_note" in told.layers[2].detail
     assert told.layers[-1].verdict == "denies"

@@ -22,6 +22,7 @@ from apps.objects.records import history, statements, tally
 from apps.objects.records.call import Call, opened
 from apps.objects.records.change import IfMatch, found, match_version
 from apps.objects.records.written import Removed, Written
+from apps.permissions import sharing
 
 MOST_FOLLOWERS = 10_000
 
@@ -96,6 +97,7 @@ def purge(name: str, record_id: UUID | str, *, by: Actor, tenant: TenantRef | No
         try:
             call.run(text.as_bytes(None), [identity, *book.params])
             book.entry.settle()
+            sharing.forget(call.obj.name, identity)
         except Exception as error:
             if isinstance(error.__cause__, errors.ForeignKeyViolation | errors.RestrictViolation):
                 raise _restricted(call.obj, None, 0) from error

@@ -276,14 +276,14 @@ def lock(call: Call, record_id: UUID, *, deleted: bool | None = False) -> dict[s
     if not rows:
         return None
     fields, names, asked = call.obj.all_fields, sorted(call.obj.all_fields), call.access.asked(call.obj)
-    row: dict[Any, Any] = {n: _loaded(fields[n], value) for n, value in zip(names, rows[0], strict=False)}
+    row: dict[Any, Any] = {n: loaded(fields[n], value) for n, value in zip(names, rows[0], strict=False)}
     row.update(zip(asked, rows[0][len(names) :], strict=True))
     if call.obj.encrypted_fields:
         opening.load(row, call.obj, call)
     return row
 
 
-def _loaded(found: FieldDef, value: Any) -> Any:
+def loaded(found: FieldDef, value: Any) -> Any:
     """Return a column's value; Django leaves `jsonb` to its fields, so it arrives as text."""
     return json.loads(value) if kind_of(found).sql_type == "jsonb" and isinstance(value, str) else value
 
