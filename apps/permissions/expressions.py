@@ -150,10 +150,12 @@ class _Lowering:
             return made if positive else Not(made)
         field = self._field(many)
         kind = type_of(field, self.fields)
-        if kind.removeprefix("list:") not in LISTS | {"select"} or not kind.startswith("list:"):
-            msg = f"{field} holds no list of options."
+        inner = kind.removeprefix("list:")
+        if inner not in LISTS | IDS | {"select"} or inner == kind:
+            msg = f"{field} holds no list of options, records or people."
             raise NotLowerable(msg)
-        made = rules.FieldHas(field, literal(kind.removeprefix("list:"), self._constant(item)))
+        is_me = _asked(item) == "id" and inner in IDS
+        made = rules.FieldHas(field, CURRENT_USER if is_me else literal(inner, self._constant(item)))
         return made if positive else self._present(field, Not(made))
 
     def _among(self, field: str, many: Node, asked: str | None) -> Rule:

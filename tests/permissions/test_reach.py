@@ -13,7 +13,7 @@ from apps.permissions import expressions, grants, holdings, reach
 from apps.permissions.directory import Directory
 from apps.permissions.grants import bundle
 from apps.permissions.predicates import to_sql
-from apps.permissions.rules import Always, Never, Or, SharedWith, conjunction, disjunction
+from apps.permissions.rules import Always, Never, Or, SharedWith, Subject, conjunction, disjunction, holds
 from tests.permissions import worlds
 from tests.permissions.reference_world import Reference
 
@@ -295,3 +295,19 @@ def test_a_broken_condition_lets_nothing_through(caplog):
         assert access.predicate("read", thing) == Never(), using
         assert "record rule matches no record" in caplog.text
         caplog.clear()
+
+
+def test_lists_of_people_and_records():
+    field = type("Field", (), {"type": "user", "multiple": True})
+    me, other = worlds.PEOPLE[:2]
+    rule = expressions.expression("current_user.id in watchers", {"watchers": field})
+    assert holds(rule, {"watchers": [me]}, Subject(me))
+    assert not holds(rule, {"watchers": [other]}, Subject(me))
+    assert not holds(rule, {"watchers": None}, Subject(me))
+    negated = expressions.expression("!(current_user.id in watchers)", {"watchers": field})
+    assert holds(negated, {"watchers": [other]}, Subject(me))
+    assert not holds(negated, {"watchers": None}, Subject(me))  # CEL faults there
+    params = []
+    text = to_sql(rule, "r", params).as_string(None)
+    assert text == '("r"."watchers" @> ARRAY[%s])'
+    assert [Subject(me).bound(value) for value in params] == [me]
