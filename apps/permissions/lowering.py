@@ -77,6 +77,9 @@ def type_of(name: Any, fields: Mapping[str, Any]) -> str:
     if found is None:
         msg = f"{name} is no field of the object."
         raise NotLowerable(msg)
+    if getattr(found, "encrypted", False):
+        msg = f"{name} is encrypted: the database cannot look at its values."
+        raise NotLowerable(msg)
     kind = str(getattr(found, "type", "text"))
     if kind in LISTS or getattr(found, "multiple", False):
         return f"list:{kind}"
