@@ -245,6 +245,8 @@ def as_filter(rule: rules.Rule, subject: rules.Subject) -> dict[str, Any]:  # no
             }
         case rules.SharedWith(_name, level):
             return {"$shared": level}
+        case rules.MasterAllows(_object, field, op):
+            return {field: {"$may": op}}
         case rules.And(parts):
             return {"$and": [as_filter(part, subject) for part in parts]}
         case rules.Or(parts):

@@ -10,6 +10,7 @@ from apps.core.actor import Actor
 from apps.core.db import fast
 from apps.core.scope import TenantRef, current_tenant
 from apps.objects.catalog import catalog
+from apps.objects.masters import masters
 from apps.objects.query.refusals import no_record
 from apps.objects.records.call import Call, opened
 from apps.objects.records.statements import loaded
@@ -65,7 +66,8 @@ def _facts(call: Call, identity: UUID, access: Access) -> dict[Any, Any]:
     if not asked:
         return {}
     params: list[Any] = []
-    tests = [to_sql(fact, "r", params, schema=call.tenant.schema) for fact in asked]
+    found = masters(call.catalog, access)
+    tests = [to_sql(fact, "r", params, schema=call.tenant.schema, masters=found) for fact in asked]
     text = sql.SQL("SELECT {} FROM {} r WHERE r.id = %s").format(
         sql.SQL(", ").join(tests), call.compiler().table(call.obj)
     )
