@@ -164,10 +164,8 @@ def lines(value: Mapping[str, Any]) -> list[str]:
 
 
 def _address(value: Any, *_rest: Any) -> SafeString:
-    rows = ((line,) for line in lines(value))
-    return format_html(
-        '<address class="ab-address" dir="auto">{}</address>', format_html_join(mark_safe("<br>"), "{}", rows)
-    )
+    rows = format_html_join(mark_safe("<br>"), "<bdi>{}</bdi>", ((line,) for line in lines(value)))
+    return format_html('<address class="ab-address">{}</address>', rows)
 
 
 def point(value: Mapping[str, Any]) -> str:

@@ -111,7 +111,7 @@ CASES: dict[str, Case] = {
     "address": Case(
         {"street": "Unter den Linden 1", "city": "Berlin", "countryCode": "DE"}, {"city": "Rom"},
         typed={".street": "Unter den Linden 1", ".city": "Berlin", ".countryCode": "de"},
-        shown="Unter den Linden 1<br>Berlin<br>DE", brief="Unter den Linden 1, Berlin, DE", bad={"planet": "Mars"}, sorts=False,
+        shown="<bdi>Unter den Linden 1</bdi><br><bdi>Berlin</bdi>", brief="Unter den Linden 1, Berlin, DE", bad={"planet": "Mars"}, sorts=False,
     ),
     "location": Case(
         {"lat": 52.5163, "lng": 13}, {"lat": 1, "lng": 2}, typed={".lat": "52.5163", ".lng": "13"},
