@@ -41,9 +41,11 @@ def test_a_tenant_behind_is_brought_forward(behind: TenantRef) -> None:
 
 def test_a_table_of_a_missing_migration_is_made_and_walled(behind: TenantRef, superuser_url: str) -> None:
     with psycopg.connect(superuser_url, autocommit=True) as admin:
-        admin.execute(
-            f"DROP TABLE {behind.schema}.permissions_assignment, {behind.schema}.permissions_permissionset CASCADE"
-        )
+        rows = admin.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename LIKE 'permissions_%%'", [behind.schema]
+        ).fetchall()
+        for (table,) in rows:
+            admin.execute(f"DROP TABLE {behind.schema}.{table} CASCADE")
         admin.execute(f"DELETE FROM {behind.schema}.django_migrations WHERE app = 'permissions'")
     assert migrate_one(behind.slug).message == "migrated"
     with connections["default"].raw_cursor() as cursor:

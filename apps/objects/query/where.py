@@ -12,6 +12,7 @@ from apps.objects.query.refusals import invalid_filter
 
 COMPARE = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 TRUE, FALSE = sql.SQL("true"), sql.SQL("false")
+FOUND = sql.SQL("public.fold_text({}) LIKE public.fold_like({})")
 PRESENCE = {"null": sql.SQL("{} IS NULL"), "not_null": sql.SQL("{} IS NOT NULL")}
 # The text of each test, and how its value becomes a LIKE pattern ("" means as it is).
 TESTS = {
@@ -126,12 +127,12 @@ def _field_test(
 
 
 def searching(columns: list[str], slots: tuple[int, ...], alias: str, params: Params) -> sql.Composable:
-    """Return "every term occurs in one of the columns", in any case; no columns means nothing is found."""
+    """Return "every term occurs in one of the columns"; no columns means nothing is found.
+
+    Case and accents do not count. The expression is that of the object's search index (`schema.search`).
+    """
     terms = []
     for slot in slots:
-        tests = [
-            sql.SQL("{} ILIKE {}").format(sql.Identifier(alias, name), params.add(Slot(slot, "%?%")))
-            for name in columns
-        ]
+        tests = [FOUND.format(sql.Identifier(alias, name), params.add(Slot(slot))) for name in columns]
         terms.append(_joined(tests, " OR ", FALSE))
     return _joined(terms, " AND ", TRUE)

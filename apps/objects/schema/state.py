@@ -18,6 +18,7 @@ from apps.objects.definitions import FieldDef, IndexDef, ObjectDef
 from apps.objects.kinds import kind_of
 from apps.objects.kinds.naming import named
 from apps.objects.kinds.sealed import BlindPart
+from apps.objects.schema.search import search_indexes
 
 APP_LABEL = "obj"
 LIVING = Q(deleted_at__isnull=True)
@@ -36,6 +37,7 @@ def model_state(definition: ObjectDef) -> ModelState:
                 *system_indexes(definition),
                 *field_indexes(definition),
                 *declared_indexes(definition),
+                *search_indexes(definition),
             ],
             "constraints": [*field_constraints(definition), *uniqueness(definition)],
         },
