@@ -116,7 +116,9 @@ def filled(found, database):
     with tenant_scope(acme), connections["default"].cursor() as cursor:
         cursor.execute(FILL.format(table="obj_qa_found", many=MANY))
     with owner_session(), tenant_scope(acme), connections["default"].cursor() as cursor:
-        cursor.execute("SELECT gin_clean_pending_list('qa_found__search__trgm'::regclass)")  # as autovacuum does
+        cursor.execute(
+            "SELECT gin_clean_pending_list('qa_found__search__trgm'::regclass)"
+        )  # as autovacuum does
         cursor.execute("ANALYZE obj_qa_found")
     return found
 

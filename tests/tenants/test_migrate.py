@@ -42,7 +42,8 @@ def test_a_tenant_behind_is_brought_forward(behind: TenantRef) -> None:
 def test_a_table_of_a_missing_migration_is_made_and_walled(behind: TenantRef, superuser_url: str) -> None:
     with psycopg.connect(superuser_url, autocommit=True) as admin:
         rows = admin.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename LIKE 'permissions_%%'", [behind.schema]
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename LIKE 'permissions_%%'",
+            [behind.schema],
         ).fetchall()
         for (table,) in rows:
             admin.execute(f"DROP TABLE {behind.schema}.{table} CASCADE")
