@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from django.db import connections
+from psycopg import sql
 
 from apps.core.scope import TenantRef, platform_scope
 from apps.tenants.migrate import migrate_one, migrate_tenants, pending
@@ -28,6 +29,17 @@ def state(ref: TenantRef) -> tuple[bool, str]:
     return row.schema_version == migrations_version(), row.schema_error
 
 
+def drop_permissions(admin: psycopg.Connection, ref: TenantRef) -> None:
+    """Drop every table of one app, as if none of its migrations had run."""
+    rows = admin.execute(
+        r"SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename LIKE 'permissions\_%%'",
+        [ref.schema],
+    ).fetchall()
+    for (table,) in rows:
+        name = sql.Identifier(ref.schema, table)
+        admin.execute(sql.SQL("DROP TABLE {} CASCADE").format(name))
+
+
 def test_a_new_tenant_needs_no_migration(fresh_tenant: TenantRef) -> None:
     with platform_scope("test"):
         assert fresh_tenant.slug not in {tenant.slug for tenant in pending()}
@@ -41,12 +53,7 @@ def test_a_tenant_behind_is_brought_forward(behind: TenantRef) -> None:
 
 def test_a_table_of_a_missing_migration_is_made_and_walled(behind: TenantRef, superuser_url: str) -> None:
     with psycopg.connect(superuser_url, autocommit=True) as admin:
-        rows = admin.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename LIKE 'permissions_%%'",
-            [behind.schema],
-        ).fetchall()
-        for (table,) in rows:
-            admin.execute(f"DROP TABLE {behind.schema}.{table} CASCADE")
+        drop_permissions(admin, behind)
         admin.execute(f"DELETE FROM {behind.schema}.django_migrations WHERE app = 'permissions'")
     assert migrate_one(behind.slug).message == "migrated"
     with connections["default"].raw_cursor() as cursor:
@@ -71,8 +78,6 @@ def test_a_broken_tenant_is_reported_and_the_others_go_on(
     assert not good
     assert "already exists" in error
     with psycopg.connect(superuser_url, autocommit=True) as admin:
-        admin.execute(
-            f"DROP TABLE {behind.schema}.permissions_assignment, {behind.schema}.permissions_permissionset CASCADE"
-        )
+        drop_permissions(admin, behind)
     assert [item.slug for item in migrate_tenants(parallel=1)] == [behind.slug]
     assert state(behind) == (True, "")
