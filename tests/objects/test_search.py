@@ -1,6 +1,9 @@
 """The search: words anywhere, whatever their case and accents, by an index below the tenant's wall."""
 
+import importlib
+
 import pytest
+from django.apps import apps
 from django.db import connections
 
 from apps.core.actor import SYSTEM
@@ -100,6 +103,21 @@ def test_declared_fields_have_an_index_and_others_none():
     assert index.fields == ["title", "town"]
     assert search_indexes(load_body(QUIET)) == []
     assert search_indexes(load_body(BODY | {"enable": {"searchable": False}})) == []
+
+
+def test_objects_of_an_earlier_release_get_the_index_by_the_migration(found):
+    acme, _by = found
+    migration = importlib.import_module("apps.objects.migrations.0007_search_indexes")
+    with owner_session(), tenant_scope(acme):
+        connection = connections["default"]
+        with connection.cursor() as cursor:
+            cursor.execute("DROP INDEX qa_found__search__trgm")
+        with connection.schema_editor(atomic=False) as editor:
+            migration.build(apps, editor)
+            migration.build(apps, editor)  # once more changes nothing
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('qa_found__search__trgm') IS NOT NULL")
+            assert cursor.fetchone()[0]
 
 
 def plan(found, where):
