@@ -82,6 +82,7 @@ def design_urls(one: str) -> list[object]:
 
 
 urlpatterns = [
+    *data_urls(f"{V1}/data"),  # first: what is asked most is found soonest
     path(".well-known/objectstack", discovery.WellKnownDoor.as_view()),
     path("healthz", health.AliveDoor.as_view(), name="healthz"),
     path("healthz/host", health.ServedHostDoor.as_view()),
@@ -97,7 +98,6 @@ urlpatterns = [
     path(f"{V1}/auth/", include("apps.api.auth.urls")),
     path(f"{V1}/", include("apps.api.auth.key_urls")),
     path(f"{V1}/", include("apps.api.hooks.urls")),
-    *data_urls(f"{V1}/data"),
     path(f"{V1}/batch", batches.TransactionDoor.as_view()),
     path(f"{V1}/analytics/dataset/query", analytics.DatasetDoor.as_view()),
     path(f"{V1}/analytics/meta", analytics.CubesDoor.as_view()),
