@@ -23,7 +23,11 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Call:
-    """What a handler gets: the request, who asks (`actor`), for which `tenant`, and the parsed `body`."""
+    """What a handler gets: the request, who asks (`actor`), for which `tenant`, and the parsed `body`.
+
+    `trusted` are the clocks (tenant, platform) at which the caller was last known, when nobody has asked since:
+    whatever is written must be written in a statement that compares them.
+    """
 
     __slots__ = (
         "_body",
@@ -35,6 +39,7 @@ class Call:
         "request",
         "snapshot",
         "tenant",
+        "trusted",
     )
 
     def __init__(self, request: HttpRequest, *, body_limit: int = body.MAX_BYTES) -> None:
@@ -44,6 +49,7 @@ class Call:
         self.snapshot: TenantSnapshot | None = None
         self.tenant: TenantRef | None = None
         self.limit_headers: dict[str, str] = {}
+        self.trusted: tuple[int, int] | None = None
         self._clocks: tuple[int, int] | None = None
         self._raw: bytes | None = None
         self._body: Any = _MISSING

@@ -53,7 +53,7 @@ class RecordsDoor(Door):
     """`GET` and `POST /data/:object`."""
 
     opens: ClassVar[frozenset[str]] = NONE
-    recalls: ClassVar[frozenset[str]] = READS
+    recalls: ClassVar[frozenset[str]] = READS | {"POST"}
 
     @describe("List records", answer=PAGE, parameters=LIST_PARAMETERS, tag="data")
     def get(self, call: Call, name: str) -> HttpResponse:
@@ -62,14 +62,15 @@ class RecordsDoor(Door):
     @describe("Create a record", answer=WRITTEN, status=201, body=ref("RecordCreate"), tag="data")
     def post(self, call: Call, name: str) -> HttpResponse:
         served_object(call, name, "create")
-        return written(records.create(name, call.mapping(), by=call.actor, tenant=call.tenant), status=201)
+        made = records.create(name, call.mapping(), by=call.actor, tenant=call.tenant, seen=call.trusted)
+        return written(made, status=201)
 
 
 class RecordDoor(Door):
     """`GET`, `PATCH` and `DELETE /data/:object/:id`."""
 
     opens: ClassVar[frozenset[str]] = NONE
-    recalls: ClassVar[frozenset[str]] = READS
+    recalls: ClassVar[frozenset[str]] = READS | {"PATCH"}
 
     @describe("Read a record", answer=ONE, answers={304: None}, parameters=SELECT, tag="data")
     def get(self, call: Call, name: str, record_id: str) -> HttpResponse:
@@ -80,9 +81,16 @@ class RecordDoor(Door):
         served_object(call, name, "update")
         changes = dict(call.mapping())
         version = expected_version(call, changes)
-        return written(
-            records.update(name, record_id, changes, by=call.actor, tenant=call.tenant, if_match=version)
+        made = records.update(
+            name,
+            record_id,
+            changes,
+            by=call.actor,
+            tenant=call.tenant,
+            if_match=version,
+            seen=call.trusted,
         )
+        return written(made)
 
     @describe(
         "Delete a record; it can be restored",

@@ -27,6 +27,7 @@ Every change writes the ledger entry and the event `<object>.created|updated|del
 """
 
 from apps.objects.records.bulk import Batch, batch, create_many, delete_many, update_many
+from apps.objects.records.call import Unsure
 from apps.objects.records.change import clone, create, update
 from apps.objects.records.remove import delete, purge, restore
 from apps.objects.records.written import Removed, Written
@@ -34,6 +35,7 @@ from apps.objects.records.written import Removed, Written
 __all__ = [
     "Batch",
     "Removed",
+    "Unsure",
     "Written",
     "batch",
     "clone",

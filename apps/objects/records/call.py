@@ -32,8 +32,15 @@ from apps.permissions.rights import Denied, Operation
 T = TypeVar("T")
 
 
+Clocks = tuple[int, int]
+
+
 class Swerve(Exception):
     """A signal: what was begun in one go must be done in a transaction; nothing has been written."""
+
+
+class Unsure(Exception):
+    """A signal: nothing has been written, since the actor may not be who they were; ask again and come back."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,8 @@ class Call:
     """What one service call works with; `now` is cut to milliseconds, as every instant here is.
 
     `clock` is None within a transaction. Otherwise the call runs in one go: each statement stands alone, is
-    believed only while the tenant's clock stands at `clock`, and whatever is not plain sailing swerves.
+    believed only while the tenant's clock stands at `clock`, and whatever is not plain sailing swerves. With
+    `platform_clock` the platform's clock must stand there as well.
     """
 
     tenant: TenantRef
@@ -52,6 +60,7 @@ class Call:
     zone: dt.tzinfo | None = None
     now: dt.datetime = field(default_factory=lambda: milliseconds(dt.datetime.now(dt.UTC)))
     clock: int | None = None
+    platform_clock: int | None = None
 
     @property
     def context(self) -> AcceptContext:
@@ -80,9 +89,13 @@ class Call:
             if problem is None:
                 raise
             raise problem from error
-        if self.clock is not None and not writes and read.clock != self.clock:
+        if self.clock is not None and not writes and self._is_behind(read):
             raise Swerve
         return read.rows
+
+    def _is_behind(self, read: fast.FastRead) -> bool:
+        moved = self.platform_clock is not None and read.platform_clock != self.platform_clock
+        return moved or read.clock != self.clock
 
     def ring(self) -> Ring:
         """Return the tenant's keys; in one go only those remembered at the call's clock."""
@@ -150,19 +163,48 @@ def in_one_go(
     by: Actor,
     tenant: TenantRef | None,
     zone: dt.tzinfo | None = None,
+    seen: Clocks | None = None,
 ) -> T | None:
     """Return `work(call)` on what this process remembers, without a transaction around it.
 
-    None means that it must be done in one: inside a scope, with nothing remembered, or when it swerved.
+    None means that it must be done in one: inside a scope, with nothing remembered, or when it swerved. `seen`
+    are the clocks (tenant, platform) at which the actor was last known to be who they are; with them nothing is
+    done unless both still stand there, and `Unsure` is raised in place of None.
     """
+    done = _in_one_go(name, work, by, tenant, zone, seen)
+    if done is None and seen is not None:
+        raise Unsure
+    return done
+
+
+def _in_one_go(
+    name: str,
+    work: Callable[[Call], T],
+    by: Actor,
+    tenant: TenantRef | None,
+    zone: dt.tzinfo | None,
+    seen: Clocks | None,
+) -> T | None:
     if tenant is None or not plans.standing_alone():
         return None
     view = plans.remembered(tenant, by)
     obj = view.catalog.find(name) if view is not None else None
-    if view is None or obj is None:
+    if view is None or obj is None or (seen is not None and seen[0] != view.clock):
         return None
+    platform_clock = seen[1] if seen else None
     try:
-        return work(Call(tenant, view.catalog, view.access, obj, by, zone, clock=view.clock))
+        return work(
+            Call(
+                tenant,
+                view.catalog,
+                view.access,
+                obj,
+                by,
+                zone,
+                clock=view.clock,
+                platform_clock=platform_clock,
+            )
+        )
     except Swerve:
         return None
     except Problem as problem:

@@ -17,7 +17,7 @@ from apps.objects.query import parse
 from apps.objects.query.refusals import invalid_query, no_record
 from apps.objects.records import history, rules, statements
 from apps.objects.records.accept import accept
-from apps.objects.records.call import Call, in_one_go, opened, wire
+from apps.objects.records.call import Call, Clocks, in_one_go, opened, wire
 from apps.objects.records.written import Written
 
 IfMatch = int | str | dt.datetime | None
@@ -30,9 +30,11 @@ def create(
     by: Actor,
     tenant: TenantRef | None = None,
     zone: dt.tzinfo | None = None,
+    seen: Clocks | None = None,
 ) -> Written:
     """Make a record of the object `name`; its owner is the actor unless `data` names another.
 
+    With `seen`, the clocks at which the actor was last known, it is done in one statement or raises `Unsure`.
     Raises INVALID_FIELD, VALIDATION_FAILED (400), PERMISSION_DENIED (403), UNIQUE_VIOLATION (409).
     """
 
@@ -40,7 +42,7 @@ def create(
         call.require("create")
         return made(call, data)
 
-    done = in_one_go(name, work, by=by, tenant=tenant, zone=zone)
+    done = in_one_go(name, work, by=by, tenant=tenant, zone=zone, seen=seen)
     if done is not None:
         return done
     with opened(name, by=by, tenant=tenant, zone=zone) as call:
@@ -79,6 +81,7 @@ def update(
     if_match: IfMatch = None,
     tenant: TenantRef | None = None,
     zone: dt.tzinfo | None = None,
+    seen: Clocks | None = None,
 ) -> Written:
     """Change the fields that `changes` names; what stays equal writes nothing.
 
@@ -90,7 +93,7 @@ def update(
         call.require("edit", record_id)
         return changed(call, record_id, changes, if_match)
 
-    done = in_one_go(name, work, by=by, tenant=tenant, zone=zone)
+    done = in_one_go(name, work, by=by, tenant=tenant, zone=zone, seen=seen)
     if done is not None:
         return done
     with opened(name, by=by, tenant=tenant, zone=zone) as call:

@@ -13,6 +13,7 @@ from uuid import UUID
 from psycopg import sql
 
 from apps.core.errors import FieldError
+from apps.core.ids import NIL
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.encryption import opening
 from apps.objects.kinds import kind_of, reference_not_found
@@ -40,6 +41,11 @@ MEMBER = sql.SQL(
     " WHERE m.user_id = {} AND m.tenant_id = {}))"
 )
 KNOWN = sql.SQL("({}::uuid IS NULL OR EXISTS (SELECT 1 FROM {} e WHERE e.id = {} AND {}))")
+FRESH = sql.SQL(
+    "coalesce((SELECT ticks FROM public.tenant_clock WHERE key = {}), 0) = {}"
+    " AND ({}::bigint IS NULL OR coalesce((SELECT ticks FROM public.tenant_clock WHERE key = {}), 0) = {})"
+    " AS fresh"
+)
 TOUCH = sql.SQL(
     "version = version + 1, updated_by = %s, updated_at = greatest(%s, updated_at + interval '1 millisecond')"
 )
@@ -183,9 +189,10 @@ def _guarded(
 
     An error is the one way to undo a statement that is its own transaction.
     """
-    fresh = sql.SQL(
-        "coalesce((SELECT ticks FROM public.tenant_clock WHERE key = {}), 0) = {} AS fresh"
-    ).format(compiler.params.add(compiler.tenant.id), compiler.params.add(Named("clock")))
+    add = compiler.params.add
+    fresh = FRESH.format(
+        add(compiler.tenant.id), add(Named("clock")), add(Named("platform")), add(NIL), add(Named("platform"))
+    )
     named = [sql.SQL("{} AS {}").format(test, sql.Identifier(f"c{i}")) for i, test in enumerate(checks)]
     whole = [sql.SQL("f.fresh"), *(sql.Identifier("f", f"c{i}") for i in range(len(checks)))]
     text = sql.SQL(
@@ -213,7 +220,9 @@ def _run(
 ) -> str:
     """Run a change; a reference that stands for nothing the actor may see undoes it."""
     asked = {name: _foreign(call, name, values.get(name), before.get(name)) for name in change.checked}
-    head = change.plan.bind((), call.access.subject, asked | {"clock": call.clock})
+    head = change.plan.bind(
+        (), call.access.subject, asked | {"clock": call.clock, "platform": call.platform_clock}
+    )
     bound = [*head, *_bound(call, change.columns, params, record_id), *book.params]
     if change.plan.sealed:
         call.ring()  # without it the answer could not be told after the write
