@@ -27,6 +27,7 @@ from apps.api.live.signpost import EventStreamDoor, GraphQLStreamDoor
 from apps.api.meta import doors as meta
 from apps.api.meta import history as designs
 from apps.api.meta.saving import ObjectItemDoor
+from apps.api.meta.states import NextStatesDoor
 from apps.api.openapi import doors as openapi
 
 V1 = "api/v1"
@@ -77,6 +78,7 @@ def design_urls(one: str) -> list[object]:
         path(f"{one}/publish", designs.PublishDoor.as_view()),
         path(f"{one}/published", designs.PublishedDoor.as_view()),
         path(f"{one}/layers", designs.LayersDoor.as_view()),
+        path(f"{one}/state/<str:field>", NextStatesDoor.as_view()),
         path(f"{one}/references", designs.ReferencesDoor.as_view()),
     ]
 

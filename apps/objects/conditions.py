@@ -85,6 +85,14 @@ def of(obj: ObjectDef) -> Conditions | None:
     return kept
 
 
+def next_states(obj: ObjectDef, field: str, state: str | None) -> list[str]:
+    """Return the states that every state machine of the field lets follow, in the order of its options."""
+    machines = [rule for rule in obj.validations if rule.type == "state_machine" and rule.field == field]
+    after = [found for m in machines if m.active and (found := m.next_states(state)) is not None]
+    values = [value for value in obj.fields[field].option_values if value != state]
+    return [value for value in values if all(value in found for found in after)]
+
+
 def ready(obj: ObjectDef, source: str, env: Env, result: Type = BOOL) -> Expression:
     """Return an expression over the object's records; formulas it reads are computed with it.
 

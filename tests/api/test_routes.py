@@ -175,6 +175,7 @@ CASES: dict[str, dict[str, Case]] = {
     "api/v1/meta/_drafts": {"GET": OK},
     "api/v1/meta/diagnostics": {"GET": OK},
     **{f"api/v1/meta/object/<name>/{part}": {"GET": OK} for part in DESIGN},
+    "api/v1/meta/object/<name>/state/<field>": {"GET": case(None, field="status")},
     "api/v1/meta/object/<name>/draft": {"GET": NOT_FOUND},
     "api/v1/meta/object/<name>/publish": {"POST": NOT_FOUND},
     "api/v1/meta/object/<name>/rollback": {"POST": case({"toVersion": 999}, 404)},
