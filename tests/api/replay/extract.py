@@ -26,7 +26,16 @@ WANTED = (
 )
 WANTED += (*range(147, 151), *range(152, 160), 174, 219, 221, *range(233, 237), *range(274, 284), 285)
 HEADERS = ("if-match", "if-none-match", "authorization")
-OBJECT_KEYS = ("name", "label", "pluralLabel", "nameField", "searchableFields", "sharingModel", "fields")
+OBJECT_KEYS = (
+    "name",
+    "label",
+    "pluralLabel",
+    "nameField",
+    "searchableFields",
+    "sharingModel",
+    "fields",
+    "validations",
+)
 FIELD_KEYS = (
     "type", "label", "required", "unique", "maxLength", "min", "max", "options", "reference", "deleteBehavior",
     "autonumberFormat", "defaultValue", "searchable", "summaryOperations", "expression", "returnType",
