@@ -106,6 +106,7 @@ urlpatterns = [
     path(f"{V1}/analytics/query", analytics.QueryDoor.as_view()),
     path(f"{V1}/analytics/sql", analytics.StatementDoor.as_view()),
     path(f"{V1}/graphql", graphql.GraphQLDoor.as_view(), name="graphql"),
+    path(f"{V1}/graphiql", graphql.GraphiQLDoor.as_view(), name="graphiql"),
     path(f"{V1}/graphql/stream", GraphQLStreamDoor.as_view()),
     path(f"{V1}/search", search.SearchDoor.as_view()),
     path(f"{V1}/security/explain", security.ExplainDoor.as_view()),

@@ -16,6 +16,7 @@ from urllib.parse import quote
 REGISTRY = "https://registry.npmjs.org"
 _SOURCE_MAP = re.compile(rb"\s*(/\*|//)[#@] sourceMappingURL=[^\s*]+(\s*\*/)?\s*$")
 _OTHER_FONTS = re.compile(rb',url\("[^"]+\.(?:woff|ttf)\?[^"]*"\) format\("(?:woff|truetype)"\)')
+_EMBEDDED_FONTS = re.compile(rb"@font-face\s*\{[^}]*url\([\"']?data:[^}]*\}")
 _FONT_VERSION = re.compile(rb'(\.woff2)\?v[0-9.]+"')
 
 
@@ -29,9 +30,15 @@ def _woff2_only(data: bytes) -> bytes:
     return _FONT_VERSION.sub(rb'\1"', _OTHER_FONTS.sub(b"", data))
 
 
+def _no_embedded_fonts(data: bytes) -> bytes:
+    """The pages' policy loads fonts from files alone; without them the browser's own are used."""
+    return _EMBEDDED_FONTS.sub(b"", data)
+
+
 EDITS: dict[str, Callable[[bytes], bytes]] = {
     "strip-source-map": _strip_source_map,
     "woff2-only": _woff2_only,
+    "no-embedded-fonts": _no_embedded_fonts,
 }
 
 

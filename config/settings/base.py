@@ -116,7 +116,7 @@ DOOR_MIDDLEWARE = [
     "apps.core.http.DoorHeadersMiddleware",
     "apps.tenants.middleware.TenantMiddleware",
 ]
-API_PAGES = ("/api/v1/docs",)
+API_PAGES = ("/api/v1/docs", "/api/v1/graphiql")
 ROOT_URLCONF = "config.urls_platform"
 WSGI_APPLICATION = "config.wsgi.application"
 ASGI_APPLICATION = "config.asgi.application"

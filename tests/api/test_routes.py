@@ -128,6 +128,7 @@ CASES: dict[str, dict[str, Case]] = {
     "api/v1/analytics/sql": {"POST": case({"cube": "api_lead", "measures": ["count"]})},
     "api/v1/analytics/meta": {"GET": OK},
     "api/v1/analytics/dataset/query": {"POST": case(DATASET)},
+    "api/v1/graphiql": {"GET": OK},
     "api/v1/graphql/stream": {"GET": case(None, 421), "POST": case({"query": "{me{id}}"}, 421)},
     "api/v1/search": {"GET": case(query="q=x")},
     "api/v1/security/explain": {"POST": case({"object": "api_lead", "operation": "read"})},

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from graphql.language import OperationType
 
 from apps.api import answers
@@ -117,6 +118,19 @@ class GraphQLDoor(Door):
         if answer.clocks is not None:
             call.read_at(*answer.clocks)
         return _send(call, answer)
+
+
+class GraphiQLDoor(Door):
+    """`GET /graphiql`: the interactive page, from files of this server alone; it asks as whoever looks at it."""
+
+    public: ClassVar[bool] = True
+    identifies: ClassVar[bool] = False
+    needs_tenant: ClassVar[bool] = False
+    opens: ClassVar[frozenset[str]] = NONE
+
+    @describe("The interactive page of GraphQL", answer=TEXT, media=("text/html",), tag="graphql")
+    def get(self, call: Call) -> HttpResponse:
+        return render(call.request, "api/graphiql.html", {"address": "/api/v1/graphql"})
 
 
 def _wish(call: Call) -> asking.Wish:
