@@ -13,6 +13,8 @@ from django.urls import set_urlconf
 from django.utils import timezone, translation
 
 from apps.api.export.cells import csv_cell
+from apps.api.graphql import documents, running
+from apps.api.graphql.naming import reference_names
 from apps.api.openapi.objects import value_schema
 from apps.core.actor import SYSTEM
 from apps.core.errors import Problem
@@ -141,6 +143,35 @@ def test_is_found_by_its_operators(world, kind):
         assert kind == "master_detail" or world.two not in ids, operator
     present = world.rows({"where": {f"f_{kind}": {"$null": False}}, "fields": ["id"]})
     assert world.one in [row["id"] for row in present]
+
+
+def asked(world, text, variables):
+    document = documents.read(text)
+    me = {"id": "", "name": "", "email": ""}
+    answer = running.run(
+        running.Asked(document, document.operation(None), variables, world.by, world.tenant, me)
+    )
+    assert answer.errors == []
+    return json.loads(answer.data)
+
+
+@pytest.mark.parametrize("kind", KINDS_HERE)
+def test_is_the_same_over_graphql(world, kind):
+    field = world.field(kind)
+    record, identity = reference_names(field.name, several=field.multiple)
+    refers = kind == "user" or field.reference
+    shown = f"value: {identity} {record} {{ id }}" if refers else f"value: {field.name}"
+    text = f"query($id: ID!) {{ qa_kind(id: $id) {{ {shown} }} }}"
+    found = asked(world, text, {"id": world.one})["qa_kind"]
+    assert plain(found["value"]) == plain(world.read(world.one)[field.name])
+    if refers:
+        behind = found[record]
+        assert behind is None or {"id": found["value"]} == behind
+    text = "query($w: QaKindWhere) { qa_kind_list(where: $w) { nodes { id } } }"
+    for operator, operand in CASES[kind].finds.items():
+        where = {field.name: {operator[1:]: world.real(kind, operand)}}
+        nodes = asked(world, text, {"w": where})["qa_kind_list"]["nodes"]
+        assert {"id": world.one} in nodes, operator
 
 
 @pytest.mark.parametrize("kind", KINDS_HERE)

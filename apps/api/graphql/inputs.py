@@ -86,14 +86,17 @@ class Inputs:
 
     def _test(self, field: FieldDef) -> Any:
         kind = kind_of(field)
-        if kind.name not in self._tests:
-            name = f"{type_name(kind.name).rstrip('_')}Test"
+        mode = (
+            field.encrypted.capitalize() if field.encrypted else ""
+        )  # seldom more than equality can be asked then
+        name = f"{type_name(kind.name).rstrip('_')}{mode}Test"
+        if name not in self._tests:
             fields = [
                 (operator[1:], graphene.InputField(_operand(field, operator), name=operator[1:]))
                 for operator in sorted(kind.operators)
             ]
-            self._tests[kind.name] = _input(name, fields, f"Comparisons of a field of the kind {kind.name}.")
-        return self._tests[kind.name]
+            self._tests[name] = _input(name, fields, f"Comparisons of a field of the kind {kind.name}.")
+        return self._tests[name]
 
     def order(self, obj: ObjectDef) -> Any:
         """Return one key of an order of an object."""

@@ -19,12 +19,16 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A field of a record: a value, the record a reference points to (`type`), or the records of `object` pointing here."""
+    """A field of a record: a value, the record that a reference points to, or the records of `object` that point here.
+
+    `type` is the type of those records; `several` says that the reference points to a list of them.
+    """
 
     kind: Literal["value", "follow", "gather"]
     field: str
     object: str = ""
     type: str = ""
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def root_name(name: str) -> str:
     return f"{name}_" if name.endswith(VERBS) else name
 
 
-def reference_names(field: str) -> tuple[str, str]:
+def reference_names(field: str, *, several: bool = False) -> tuple[str, str]:
     """Return the names of a reference's record and of its id: `account` and `account_id`, however it is declared."""
     record = field.removesuffix("_id") if len(field) > len("_id") else field
-    return record, f"{record}_id"
+    return record, f"{record}_ids" if several else f"{record}_id"

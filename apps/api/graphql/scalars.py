@@ -19,6 +19,7 @@ from graphql.language import (
 
 from apps.objects.definitions import FieldDef
 from apps.objects.kinds import kind_of
+from apps.objects.kinds.sealed import SealedKind
 
 MOST_DIGITS = 400
 
@@ -130,12 +131,20 @@ _BY_COLUMN: dict[str, Any] = {
 }
 
 
+_ELEMENTS: dict[str, Any] = {"text[]": graphene.String, "uuid[]": graphene.ID}
+
+
 def shown_as(field: FieldDef) -> Any:
     """Return the graphene type of a field's value; a kind of a column nobody named here is JSON."""
-    return _BY_COLUMN.get(kind_of(field).sql_type, Json)
+    return _BY_COLUMN.get(_column(field), Json)
 
 
 def compared_as(field: FieldDef) -> Any:
     """Return the graphene type of a single value that a field is compared with."""
+    return _ELEMENTS.get(_column(field)) or _BY_COLUMN.get(_column(field), Json)
+
+
+def _column(field: FieldDef) -> str:
+    """Return the SQL type of the field's values; an encrypted one's is that of what is within."""
     kind = kind_of(field)
-    return graphene.String if kind.is_array else _BY_COLUMN.get(kind.sql_type, Json)
+    return (kind.inner if isinstance(kind, SealedKind) else kind).sql_type

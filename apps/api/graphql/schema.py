@@ -137,22 +137,21 @@ class _Builder:
             shown = graphene.NonNull(graphene.ID) if field.name == "id" else shown_as(field)
             value = graphene.Field(shown, name=field.name, description=told)
             return [(field.name, value, Member("value", field.name))]
-        record, identity = reference_names(field.name)
+        record, identity = reference_names(field.name, several=field.multiple)
         made = []
         if record == field.name or record not in own:
             kind = User if target == "User" else _later(self.types, field.reference or "")
             of = "" if target == "User" else field.reference or ""
-            shown = graphene.Field(kind, name=record, description=told)
-            made.append((record, shown, Member("follow", field.name, of, target)))
+            several = graphene.List(graphene.NonNull(kind))
+            shown = graphene.Field(several if field.multiple else kind, name=record, description=told)
+            made.append((record, shown, Member("follow", field.name, of, target, field.multiple)))
         if identity == field.name or identity not in own:
-            shown = graphene.Field(graphene.ID, name=identity, description=told)
+            shown = graphene.Field(shown_as(field), name=identity, description=told)
             made.append((identity, shown, Member("value", field.name)))
         return made
 
     def _target(self, field: FieldDef) -> str | None:
-        """Return the type that a reference leads to; None when it is shown as its ids."""
-        if field.multiple:
-            return None
+        """Return the type that a reference leads to; None when nothing of it may be seen."""
         if field.type == "user":
             return "User"
         if field.type in REFERENCES and field.reference in self.objects:

@@ -194,9 +194,10 @@ class Selector:
             if member.kind == "value":
                 made.append(tree.Value(key, member.field))
             elif member.kind == "follow":
-                draft.records += parents
+                many = parents * (limits.FIRST_INSIDE if member.several else 1)
+                draft.records += many
                 self.objects.add(member.object)
-                inner = self._outputs(draft, member.type, found, parents, depth + 1)
+                inner = self._outputs(draft, member.type, found, many, depth + 1)
                 made.append(tree.Follow(key, member.field, inner))
             else:
                 made.append(self._gather(draft, kind, key, member, found, parents, depth))

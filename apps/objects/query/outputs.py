@@ -43,14 +43,28 @@ def _value(
                 columns(compiler, obj, alias, inner)
             )
         case tree.Follow(_, name, inner):
-            return _followed(compiler, obj.all_fields[name], alias, inner) if name in readable else NULL
+            found = obj.all_fields[name]
+            column = sql.Identifier(alias, found.column)
+            follow = _each if found.multiple else _followed
+            return follow(compiler, found, column, inner) if name in readable else NULL
     return _gathered(compiler, alias, output)
 
 
-def _followed(
-    compiler: Compiler, found: FieldDef, alias: str, inner: Sequence[tree.Output]
+def _each(
+    compiler: Compiler, found: FieldDef, column: sql.Composable, inner: Sequence[tree.Output]
 ) -> sql.Composable:
-    column = sql.Identifier(alias, found.column)
+    """Return the records of a reference of several, in their order, without those that may not be seen."""
+    element = compiler.alias()
+    one = _followed(compiler, found, sql.Identifier(element, "id"), inner)
+    return sql.SQL(
+        "(SELECT coalesce(json_agg(x$.j ORDER BY x$.n) FILTER (WHERE x$.j IS NOT NULL), '[]'::json) FROM"
+        " (SELECT {one} AS j, {element}.n FROM unnest({column}) WITH ORDINALITY {element}(id, n)) x$)"
+    ).format(one=one, element=sql.Identifier(element), column=column)
+
+
+def _followed(
+    compiler: Compiler, found: FieldDef, column: sql.Composable, inner: Sequence[tree.Output]
+) -> sql.Composable:
     if found.type == "user":
         return _user(compiler, column, inner)
     target = compiler.catalog.find(found.reference or "")

@@ -73,7 +73,8 @@ def _take(
         elif isinstance(output, tree.Again):
             _take(catalog, obj, inner, output.outputs, seen)
         elif isinstance(output, tree.Follow) and (target := _target(catalog, obj, output)):
-            _take(catalog, target, inner, output.outputs, seen)
+            for record in inner if isinstance(inner, list) else [inner]:
+                _take(catalog, target, record, output.outputs, seen)
         elif isinstance(output, tree.Gather):
             _take_all(catalog, output, inner, seen)
 

@@ -186,3 +186,72 @@ def _read(tenant, queries):
     with tenant_scope(tenant):
         found = [entry for entry in queries.history("object:g_chart") if entry.action == "g_chart.read"]
     return sorted(found, key=lambda entry: entry.at, reverse=True)
+
+
+CARD = """
+name: g_card
+label: Card
+sharingModel: public_read
+fields:
+  name: {type: text, label: Name}
+  iban: {type: text, label: IBAN, encrypted: equality}
+  number: {type: text, label: Number, maskingRule: last4}
+  others: {type: lookup, label: Others, reference: g_card, multiple: true}
+  friends: {type: user, label: Friends, multiple: true}
+permission_sets:
+  g_cards: {allowRead: true}
+"""
+
+
+@pytest.fixture
+def cards(owner, acme, people):
+    """Two cards, the first with an encrypted and a masked value and references to both; sales may read them."""
+    publish_in(acme, [load_yaml(CARD)], by=SYSTEM)
+    with tenant_scope(acme):
+        assign(name="g_cards", user_id=people.users["sales@acme"].id, by=SYSTEM)
+    other = owner.post("/api/v1/data/g_card", {"name": "Other"}).json()["id"]
+    mine = str(people.users["owner@acme"].id)
+    card = {
+        "name": "Mine",
+        "iban": "DE02",
+        "number": "4111-canary-9876",
+        "others": [other],
+        "friends": [mine],
+    }
+    made = owner.post("/api/v1/data/g_card", card)
+    assert made.status_code == 201, made.content
+    return made.json()["record"]
+
+
+def test_encrypted_and_masked_fields_and_references_to_several(sales, owner, people, cards):
+    text = '{ g_card_list(where: {iban: {eq: "DE02"}}) { nodes { iban number others { name } others_ids friends { name } } } }'
+    seen = data(sales, text)["g_card_list"]["nodes"][0]
+    assert (seen["iban"], seen["others"], seen["others_ids"]) == (
+        "DE02",
+        [{"name": "Other"}],
+        cards["others"],
+    )
+    assert seen["friends"] == [{"name": "Owner Acme"}]
+    assert seen["number"].endswith("9876")
+    assert "canary" not in seen["number"]
+    asked = '{ g_card_list(where: {number: {startsWith: "4111"}}) { totalCount } }'
+    assert code(sales, asked) == "GRAPHQL_VALIDATION_FAILED"
+    assert (
+        code(sales, "{ g_card_list(orderBy: [{number: ASC}]) { totalCount } }") == "GRAPHQL_VALIDATION_FAILED"
+    )
+    assert data(owner, asked)["g_card_list"]["totalCount"] == 1, (
+        "negative control: the owner sees through the mask"
+    )
+    assert (
+        code(owner, '{ g_card_list(where: {iban: {startsWith: "DE"}}) { totalCount } }')
+        == "GRAPHQL_VALIDATION_FAILED"
+    )
+
+
+def test_records_that_may_not_be_seen_are_left_out_of_several(owner, sales, acme, people, cards):
+    from apps.objects import records
+
+    with tenant_scope(acme):
+        records.delete("g_card", cards["others"][0], by=people.actor("owner"))
+    text = '{ g_card_list(where: {iban: {eq: "DE02"}}) { nodes { others { name } } } }'
+    assert {"others": []} in data(sales, text)["g_card_list"]["nodes"]
