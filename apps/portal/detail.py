@@ -84,7 +84,7 @@ def related_lists(definition: ObjectDef, record_id: UUID, *, by: Actor) -> list[
     for other, field in catalog().referrers(definition.name):
         if not access.can("read", other) or field.name not in access.readable(other):
             continue
-        condition = Condition(0, field.name, "includes" if field.multiple else "is", str(record_id))
+        condition = Condition("0", field.name, "includes" if field.multiple else "is", str(record_id))
         columns = tuple(
             name
             for name in other.default_view.columns

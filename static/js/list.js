@@ -41,12 +41,15 @@
     }
     const drop = hit("[data-drop-row]");
     if (drop) {
-      const row = drop.closest(".ab-filter-row"), group = row.parentElement;
-      if (all(".ab-filter-row", group).length > 1 || all("[data-group]").length > 1) row.remove();
-      else all("select, input", row).forEach((field) => { field.value = ""; });
-      if (!one(".ab-filter-row", group)) group.remove();
+      const row = drop.closest(".ab-filter-row"), group = row.closest("[data-group]");
+      const alone = all(".ab-filter-row", one("#filter-form")).length === 1;
+      if (alone) all("select, input:not([type=hidden])", row).forEach((field) => { if (field.type === "checkbox") field.checked = false; else field.value = ""; });
+      else row.remove();
+      if (!one(".ab-filter-row", group) && !group.classList.contains("is-first")) group.remove();
       one("#filter-form select, #filter-form button")?.focus();
     }
+    const gone = hit("[data-drop-group]");
+    if (gone) { gone.closest("[data-group]").remove(); one("#filter-form select")?.focus(); }
     if (!event.target.closest("tr[data-href]") || event.target.closest("a, button, input, label, select, summary")) return;
     if (getSelection().toString()) return;
     const href = event.target.closest("tr").dataset.href;

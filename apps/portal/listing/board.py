@@ -119,7 +119,9 @@ class Board:
 
     def _outside(self, key: str) -> bool:
         """Say whether the filter keeps every record of the lane out."""
-        mine = [c for c in self.address.conditions if c.field == self.field.name]
+        root = filters.outermost(self.address.conditions)
+        parts = root.items if root.mode == "all" or len(root.items) == 1 else []
+        mine = [c for c in parts if isinstance(c, Condition) and c.field == self.field.name]
         return any(
             (c.operator == "in" and key not in c.value.split(","))
             or (c.operator == "nin" and key in c.value.split(","))

@@ -1,21 +1,35 @@
 """The filter builder: rows as the template draws them, and the conditions that a sent form means."""
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import Any, ClassVar
+from uuid import uuid4
 
 from django.http import QueryDict
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds.kind import kind_of
 from apps.portal import show
+from apps.portal.listing import filters
 from apps.portal.listing.address import choices
 from apps.portal.listing.filters import Condition
-from apps.portal.listing.operators import LIST_SEPARATOR, OPERATORS, RANGE_SEPARATOR, Operator, offered
+from apps.portal.listing.operators import (
+    LIST_SEPARATOR,
+    OPERATORS,
+    PERIODS,
+    RANGE_SEPARATOR,
+    Operator,
+    offered,
+)
 
 INPUT_TYPES = {"date": "date", "datetime": "date", "number": "text", "time": "time"}
-MOST_SHOWN = 6
+MOST_NESTED = 2
+PATH = re.compile(r"\d{1,2}(-\d{1,2}){0,4}")
 
 
 @dataclass(frozen=True)
@@ -34,9 +48,9 @@ class Named:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the builder."""
+    """One line of the builder; `uid` tells the inputs of lines apart."""
 
-    group: int
+    group: str
     fields: Sequence[Named]
     field: str = ""
     operators: Sequence[Operator] = ()
@@ -45,11 +59,8 @@ class Row:
     value: str = ""
     input_type: str = "text"
     choices: Sequence[Named] = ()
-
-    @property
-    def choices_size(self) -> int:
-        """How many options a multiple select shows."""
-        return min(len(self.choices), MOST_SHOWN)
+    uid: str = dataclass_field(default_factory=lambda: uuid4().hex[:10])
+    is_row: ClassVar[bool] = True
 
     @property
     def low(self) -> str:
@@ -64,11 +75,27 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Conditions that must all hold."""
+    """Lines and groups of which all, any or none must hold; `path` without the modes of its segments."""
 
-    key: int
-    first: bool
-    rows: list[Row] = field(default_factory=list)
+    path: str
+    mode: str
+    items: "list[Row | Group]" = dataclass_field(default_factory=list)
+    is_row: ClassVar[bool] = False
+    modes: ClassVar[Sequence[tuple[str, Promise]]] = (
+        ("all", gettext_lazy("All of these hold")),
+        ("any", gettext_lazy("Any of these holds")),
+        ("none", gettext_lazy("None of these holds")),
+    )
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the outermost."""
+        return "-" not in self.path
+
+    @property
+    def deepest(self) -> bool:
+        """Whether it holds lines only."""
+        return self.path.count("-") >= MOST_NESTED
 
 
 class Builder:
@@ -81,10 +108,11 @@ class Builder:
         names = [name for name in choices(definition, readable) if offered(definition.all_fields[name])]
         self._fields = [Named(name, show.label(definition, name)) for name in names]
 
-    def row(self, group: int, name: str = "", code: str = "", value: str = "") -> Row:
+    def row(self, group: str, name: str = "", code: str = "", value: str = "", uid: str = "") -> Row:
         """Return one line; an operator that the field does not offer becomes its first."""
+        own = uid if uid.isalnum() else uuid4().hex[:10]
         if name not in {item.name for item in self._fields}:
-            return Row(group, self._fields)
+            return Row(group, self._fields, uid=own)
         found = self._definition.all_fields[name]
         operators = offered(found)
         operator = OPERATORS[code] if code in {item.code for item in operators} else operators[0]
@@ -98,8 +126,12 @@ class Builder:
             takes=operator.takes,
             value=value,
             input_type="number" if operator.takes == "days" else INPUT_TYPES.get(kind.widget, "text"),
-            choices=self._choices(found, value),
+            choices=self._periods(value) if operator.takes == "period" else self._choices(found, value),
+            uid=own,
         )
+
+    def _periods(self, value: str) -> list[Named]:
+        return [Named(code, str(label), code == value) for code, (label, _low, _high) in PERIODS.items()]
 
     def _choices(self, found: FieldDef, value: str) -> list[Named]:
         chosen = value.split(LIST_SEPARATOR)
@@ -113,73 +145,106 @@ class Builder:
             return [Named(key, name, key in chosen) for key, name in self._members]
         return []
 
-    def groups(self, conditions: Sequence[Condition]) -> list[Group]:
-        """Return the whole builder, with one empty line when there is no condition."""
-        found: dict[int, Group] = {}
-        for c in conditions:
-            group = found.setdefault(c.group, Group(c.group, first=not found))
-            group.rows.append(self.row(c.group, c.field, c.operator, c.value))
-        return list(found.values()) or [Group(0, first=True, rows=[self.row(0)])]
+    def whole(self, conditions: Sequence[Condition]) -> Group:
+        """Return the builder's outermost group, with one empty line when there is no condition."""
+        made = self._group(filters.outermost(conditions), "0")
+        return made if conditions else Group("0", "all", [self.row("0")])
 
-    def new_group(self, taken: Sequence[str]) -> Group:
-        """Return a further group with one empty line; `taken` are the groups in the form."""
-        keys = [int(key) for key in taken if key.isdigit()]
-        key = max(keys, default=-1) + 1
-        return Group(key, first=False, rows=[self.row(key)])
+    def _group(self, group: filters.Group, path: str) -> Group:
+        items: list[Row | Group] = []
+        for item in group.items:
+            if isinstance(item, Condition):
+                items.append(self.row(path, item.field, item.operator, item.value))
+            else:
+                items.append(self._group(item, f"{path}-{len(items)}"))
+        return Group(path, group.mode, items)
+
+    def new_group(self, parent: str, taken: Sequence[str]) -> Group:
+        """Return a further group within `parent` with one empty line; `taken` are the paths in the form."""
+        inside = [path.removeprefix(f"{parent}-") for path in taken if path.startswith(f"{parent}-")]
+        number = max((int(rest) for rest in inside if rest.isdecimal()), default=-1) + 1
+        path = f"{parent}-{number}"
+        return Group(path, "any", [self.row(path)])
+
+
+def path_of(text: str) -> str:
+    """Return a path as forms send it; anything else is the outermost group."""
+    return text if PATH.fullmatch(text) else "0"
 
 
 def sent(get: QueryDict) -> list[Condition]:
     """Return the conditions of a sent builder; lines without a field or a needed value are left out."""
     lines = zip(
         get.getlist("group"),
+        get.getlist("row"),
         get.getlist("field"),
         get.getlist("operator"),
         get.getlist("value"),
         strict=False,
     )
     found: dict[str, Condition] = {}
-    for group, name, code, text in lines:
+    for group, uid, name, code, text in lines:
         operator = OPERATORS.get(code)
-        if not name or operator is None or not group.isdigit():
+        if not name or operator is None or not PATH.fullmatch(group):
             continue
         value = text.strip()
         if operator.takes == "none":
             value = ""
         elif operator.takes == "many":
-            value = LIST_SEPARATOR.join(get.getlist(f"value_{group}_{name}"))
+            value = LIST_SEPARATOR.join(get.getlist(f"value_{uid}"))
         elif operator.takes == "range":
-            low, high = get.get(f"low_{group}_{name}", ""), get.get(f"high_{group}_{name}", "")
+            low, high = get.get(f"low_{uid}", ""), get.get(f"high_{uid}", "")
             value = f"{low}{RANGE_SEPARATOR}{high}" if low or high else ""
         if value or operator.takes == "none":
-            condition = Condition(int(group), name, code, value)
+            condition = Condition(_moded(group, get), name, code, value)
             found[condition.encoded()] = condition
     return list(found.values())
 
 
+def _moded(group: str, get: QueryDict) -> str:
+    """Return the path with the letters of the modes that were chosen for its groups."""
+    numbers, made = group.split("-"), []
+    for n, number in enumerate(numbers):
+        mode = get.get(f"mode_{'-'.join(numbers[: n + 1])}", "all")
+        made.append(number + filters.LETTERS.get(mode, ""))
+    return "-".join(made)
+
+
 @dataclass(frozen=True)
-class Chip:
-    """A condition in words, with the address of the list without it."""
+class ChipPart:
+    """One condition in words; `word` joins it to the one before."""
 
     field: str
     operator: Any
     value: str
+    word: str = ""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One condition or group in words, with the address of the list without it; `word` joins it to the one before."""
+
+    parts: tuple[ChipPart, ...]
     remove_href: str
-    starts_group: bool
+    word: str = ""
+    negated: bool = False
 
 
 def chip_value(found: FieldDef, definition: ObjectDef, condition: Condition, names: show.Names) -> str:
     """Return the words of a condition's value."""
-    operator = OPERATORS[condition.operator]
-    if operator.takes == "none":
+    takes, value = OPERATORS[condition.operator].takes, condition.value
+    if takes == "none":
         return ""
-    if operator.takes == "range":
-        low, _dots, high = condition.value.partition(RANGE_SEPARATOR)
+    if takes == "period":
+        return str(PERIODS[value][0])
+    if takes == "range":
+        low, _dots, high = value.partition(RANGE_SEPARATOR)
         return _("%(low)s to %(high)s") % {"low": low or "…", "high": high or "…"}
     if found.options:
-        parts = condition.value.split(LIST_SEPARATOR)
+        parts = value.split(LIST_SEPARATOR)
         return ", ".join(definition.option_label(found.name, part, show.locale()) for part in parts)
     if found.reference:
-        return names.records.get((found.reference, condition.value), condition.value)
-    if kind_of(found).widget in ("user", "users"):
-        return names.members.get(condition.value, condition.value)
-    return condition.value
+        value = names.records.get((found.reference, value), value)
+    elif kind_of(found).widget in ("user", "users"):
+        value = names.members.get(value, value)
+    return value

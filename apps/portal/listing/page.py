@@ -1,6 +1,6 @@
 """Everything the list's template shows, put together from one address and one query."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from apps.objects.kinds.kind import kind_of
 from apps.portal import records, show
 from apps.portal.listing import filters
 from apps.portal.listing.address import ListAddress, choices
-from apps.portal.listing.builder import Chip, chip_value
+from apps.portal.listing.builder import Chip, ChipPart, chip_value
+from apps.portal.listing.filters import Condition
 from apps.portal.listing.operators import OPERATORS
 
 COUNT_CAP = 10_000
@@ -121,23 +122,45 @@ def _cell(
     return Cell(label, html, cell in show.NUMERIC_CELLS, is_title)
 
 
-def chips(address: ListAddress, definition: ObjectDef, names: show.Names) -> list[Chip]:
-    """Return the filters in words."""
-    made, last = [], None
-    for condition in address.conditions:
-        left = tuple(other for other in address.conditions if other is not condition)
-        field = definition.all_fields[condition.field]
-        made.append(
-            Chip(
-                field=show.label(definition, condition.field),
-                operator=OPERATORS[condition.operator].label,
-                value=chip_value(field, definition, condition, names),
-                remove_href=address.query(conditions=left),
-                starts_group=last is not None and last != condition.group,
-            )
-        )
-        last = condition.group
+def chips(
+    conditions: Sequence[Condition],
+    without: Callable[[tuple[Condition, ...]], str],
+    definition: ObjectDef,
+    names: show.Names,
+) -> list[Chip]:
+    """Return the filters in words; `without` is the address that is left when some conditions go.
+
+    A group within the filter is one chip.
+    """
+    root = filters.outermost(conditions)
+    words = {"all": "", "any": _("or"), "none": _("nor")}
+    made: list[Chip] = []
+    for item in root.items:
+        inside = [item] if isinstance(item, Condition) else list(_flat(item))
+        left = tuple(c for c in conditions if not any(c is gone for gone in inside))
+        joined = "all" if isinstance(item, Condition) else item.mode
+        parts = tuple(_part(c, definition, names, joined if n else "") for n, c in enumerate(inside))
+        negated = joined == "none" or (root.mode == "none" and not made)
+        made.append(Chip(parts, without(left), words[root.mode] if made else "", negated))
     return made
+
+
+def _flat(group: filters.Group) -> Iterator[Condition]:
+    for item in group.items:
+        if isinstance(item, Condition):
+            yield item
+        else:
+            yield from _flat(item)
+
+
+def _part(condition: Condition, definition: ObjectDef, names: show.Names, joined: str) -> ChipPart:
+    field = definition.all_fields[condition.field]
+    return ChipPart(
+        field=show.label(definition, condition.field),
+        operator=OPERATORS[condition.operator].label,
+        value=chip_value(field, definition, condition, names),
+        word={"all": _("and"), "any": _("or"), "none": _("nor")}.get(joined, ""),
+    )
 
 
 def column_choices(
@@ -161,7 +184,5 @@ def about(total: int | None, capped: bool) -> str:
 
 
 def with_condition(address: ListAddress, name: str, operator: str, value: str) -> ListAddress:
-    """Return the list narrowed by one more condition, which holds beside every group of the filter."""
-    groups = sorted({c.group for c in address.conditions}) or [0]
-    more = tuple(filters.Condition(group, name, operator, value) for group in groups)
-    return replace(address, conditions=(*address.conditions, *more))
+    """Return the list narrowed by one more condition, which holds whatever else the filter says."""
+    return replace(address, conditions=filters.narrowed(address.conditions, name, operator, value))

@@ -45,7 +45,7 @@ BUCKET_LABELS: Mapping[str, Promise] = {
     "year": gettext_lazy("by year"),
 }
 MOST_GROUPS, MOST_MEASURES, MOST_ROWS = 2, 4, 1000
-KEPT = ("g", "m", "f", "w", "chart", "order")
+KEPT = ("g", "m", "f", "chart", "order")
 
 
 @dataclass(frozen=True)

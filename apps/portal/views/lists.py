@@ -92,11 +92,13 @@ def _around(
         "arranged_by": arranged_by(address, definition, clear),
         "current_view": view if view and view.mine else None,
         "may": _may(access, definition),
-        "chips": listing.chips(address, definition, names),
+        "chips": listing.chips(
+            address.conditions, lambda left: address.query(conditions=left), definition, names
+        ),
         "filtered": bool(address.conditions or address.search),
         "clear_href": address.query(conditions=(), search=""),
         "column_choices": listing.column_choices(address, definition, readable),
-        "filter_groups": _builder(definition, access).groups(address.conditions),
+        "filter_group": _builder(definition, access).whole(address.conditions),
         "kept": _kept(address, without="q"),
         "kept_but_columns": _kept(address, without="columns"),
         "kept_but_by": _kept(address, without="by"),
@@ -202,14 +204,15 @@ def filter_row(request: HttpRequest, name: str) -> HttpResponse:
     made = _builder(definition, access)
     context: dict[str, Any] = {"object": definition}
     if "new_group" in request.GET:
-        context["group"] = made.new_group(request.GET.getlist("group"))
+        parent = builder.path_of(request.GET["new_group"])
+        context["group"] = made.new_group(parent, request.GET.getlist("path"))
         return render(request, "portal/filter_group.html", context)
-    group = request.GET.get("group", "0")
     context["row"] = made.row(
-        int(group) if group.isdigit() else 0,
+        builder.path_of(request.GET.get("group", "0")),
         request.GET.get("field", ""),
         request.GET.get("operator", ""),
         request.GET.get("value", ""),
+        request.GET.get("row", ""),
     )
     return render(request, "portal/filter_row.html", context)
 

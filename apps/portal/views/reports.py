@@ -21,7 +21,6 @@ from apps.permissions.access import Access, access_for
 from apps.portal import export, navigation, records, show
 from apps.portal.listing import builder
 from apps.portal.listing import page as listing
-from apps.portal.listing.address import ListAddress
 from apps.portal.models import Report
 from apps.portal.reports import charts, dashboards, keeping, suggest
 from apps.portal.reports import spec as specs
@@ -105,18 +104,7 @@ def _page(
     names = records.names_for(
         definition, [{c.field: c.value} for c in spec.conditions], [c.field for c in spec.conditions], by=by
     )
-    # the filter builder and its chips speak of a list; this is the report's, and leads back here
-    listed = ListAddress(columns=(definition.name_field,), sort=(), conditions=spec.conditions)
-    chips = [
-        {
-            "field": chip.field,
-            "operator": chip.operator,
-            "value": chip.value,
-            "starts_group": chip.starts_group,
-            "remove_href": spec.query(conditions=tuple(c for n, c in enumerate(spec.conditions) if n != at)),
-        }
-        for at, chip in enumerate(listing.chips(listed, definition, names))
-    ]
+    chips = listing.chips(spec.conditions, lambda left: spec.query(conditions=left), definition, names)
     context = {
         "object": definition,
         "plural": definition.label_for(locale, plural=True),
@@ -133,9 +121,7 @@ def _page(
         "builder": _choices(spec, definition, clear),
         "chips": chips,
         "clear_href": spec.query(conditions=()),
-        "filter_groups": builder.Builder(definition, clear, records.members().items()).groups(
-            spec.conditions
-        ),
+        "filter_group": builder.Builder(definition, clear, records.members().items()).whole(spec.conditions),
         "filter_to": str(row.pk) if row else "new",
         "may_export": bool(access.can("export", definition)),
         "dashboards": [d for d in dashboards.visible(by) if keeping.may_change(d, by)] if row else [],
