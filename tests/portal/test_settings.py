@@ -64,15 +64,15 @@ def test_an_own_permission_set_is_made_changed_and_deleted(atelier: Atelier) -> 
 def test_a_key_is_shown_once_and_revoked(atelier: Atelier) -> None:
     client = atelier.client("manager")
     text = client.post(
-        "/settings/keys", {"name": "Report", "scopes": ["data:read"], "days": "30"}
+        "/settings/keys", {"name": "Bot key", "scopes": ["data:read"], "days": "30"}
     ).content.decode()
     key = re.search(r'id="new-key" readonly value="([^"]+)"', text)[1]
     again = client.get("/settings/keys").content.decode()
-    assert key not in again and "Report" in again
+    assert key not in again and "Bot key" in again
     path = re.search(r'action="(/settings/keys/[^"]+/revoke)"', again)[1]
     assert atelier.client("sales").post(path).status_code == 404
     assert client.post(path).status_code == 302
-    assert "Report" not in client.get("/settings/keys").content.decode()
+    assert "Bot key" not in client.get("/settings/keys").content.decode()
 
 
 def test_the_brand_is_changed_and_seen_on_the_sign_in_page(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
