@@ -2,6 +2,7 @@
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -17,7 +18,9 @@ from apps.modules.models import Installation, Package
 from apps.objects import query
 from apps.objects.catalog import catalog
 from apps.objects.parse import DefinitionErrors
+from apps.permissions.models import PermissionSet
 
+ARTIFACT = Path(__file__).parents[1] / "data" / "objectstack" / "objectstack.json"
 SMALL = {
     "manifest": {"id": "com.example.shop", "namespace": "shop", "version": "1.0.0", "name": "Shop"},
     "objects": [
@@ -56,6 +59,36 @@ def here(acme):
     with owner_session(), tenant_scope(acme) as scope:
         yield scope
         transaction.set_rollback(True)
+
+
+def test_nothing_of_the_official_artifact_is_dropped_in_silence():
+    """Every part of the file is either in the module or named by a notice."""
+    stack = json.loads(ARTIFACT.read_text("utf-8"))
+    source = read_artifact(ARTIFACT.read_bytes())
+    named = {notice["path"] for notice in source.notices}
+    for item in stack["objects"]:
+        body = source.objects[item["name"]]
+        for name in item["fields"]:
+            assert name in body["fields"] or f"objects.{item['name']}.fields.{name}" in named
+        for key in item.keys() - {"isSystem", "datasource", "fields"}:
+            assert key in body or f"objects.{item['name']}.{key}" in named, (item["name"], key)
+    assert set(source.permission_sets) == {"crm_export", "crm_sales"}
+    assert source.permission_sets["crm_sales"]["rowLevelSecurity"][0]["using"] == "region == 'west'"
+    for key in ("flows", "hooks", "jobs"):
+        assert {f"{key}.{item['name']}" for item in stack[key]} <= named
+    assert source.parked["hooks"] == stack["hooks"]
+    assert source.objects["crm_lead"]["translations"]["zh-hans"]["label"] == "线索"
+
+
+def test_the_official_artifact_installs(here):
+    row = packages.bring(read_artifact(ARTIFACT.read_bytes()), by=SYSTEM)
+    assert (row.module, row.version) == ("com.example.crm", "0.1.0")
+    lead = catalog().object("crm_lead")
+    assert lead.module == "com.example.crm"
+    assert lead.noun == "crm.lead"
+    assert lead.label_for("zh-hans") == "线索"
+    assert PermissionSet.objects.filter(module=row.module).count() == 2
+    assert packages.notices(row)
 
 
 def test_a_package_is_upgraded_and_removed(here):

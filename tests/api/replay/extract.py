@@ -49,7 +49,8 @@ def exchange(line: dict[str, Any]) -> dict[str, Any]:
     error = known.get("error")
     code = known.get("code") or (error.get("code") if isinstance(error, dict) else None)
     record = known.get("record")
-    ids = [known["id"]] if isinstance(record, dict) and "id" in known else []
+    plain = line["status"] == 201 and not {"records", "results"} & known.keys()
+    ids = [known["id"]] if "id" in known and (plain or isinstance(record, dict)) else []
     ids += [item["id"] for item in known.get("records", []) if isinstance(item, dict) and "id" in item]
     ids += [known["jobId"]] if line["status"] == 201 and "jobId" in known else []
     ids += [item["id"] for item in known.get("results", []) if isinstance(item, dict) and "id" in item]

@@ -99,7 +99,8 @@ class Replay:
     def learn(self, exchange: dict[str, Any], found: Any) -> None:
         if exchange["method"] == "GET" or not isinstance(found, dict):
             return
-        mine = [found["id"]] if "record" in found else []
+        plain = exchange["status"] == 201 and "records" not in found and "results" not in found
+        mine = [found["id"]] if "id" in found and (plain or "record" in found) else []
         mine += [found["jobId"]] if "jobId" in found else []
         mine += [
             item["id"] for part in ("records", "results") for item in found.get(part, []) if "id" in item
