@@ -30,7 +30,7 @@ from apps.objects.encryption import ring
 from apps.objects.models import Definition, DefinitionVersion
 from apps.objects.overlay import keeping
 from apps.objects.parse import DefinitionErrors, load_body
-from apps.objects.schema import Plan, apply, plan, preview
+from apps.objects.schema import Plan, apply, guardians, plan, preview
 from apps.objects.schema.rename import field_renames
 from apps.permissions import services as permissions
 from apps.permissions.access import access_for
@@ -64,7 +64,8 @@ def publish_objects(
     Over a module's definitions lie the tenant's layers in force, or those in `overlays` (by name, empty for none).
 
     Raises `DefinitionErrors` for references to nothing, `Conflict` DESTRUCTIVE_CHANGE (with what would be
-    lost) unless allowed, `Problem` WRITABLE_PACKAGE_REQUIRED for objects that another module owns.
+    lost) unless allowed, SCHEMA_HELD when a guardian holds a breaking change, `Problem` WRITABLE_PACKAGE_REQUIRED
+    for objects that another module owns.
     """
     tenant = current_tenant()
     if not getattr(connections["default"], "is_owner", False):
@@ -79,6 +80,8 @@ def publish_objects(
     made = _plan(definitions, list(drop), known)
     if made.destructive and not allow_destructive:
         raise _destructive(made)
+    if made.risk == "breaking":
+        guardians.ask(made, by=by)
     if any(d.encrypted_fields for d in definitions):
         ring.ensure()
     apply(made)

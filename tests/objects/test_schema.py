@@ -351,7 +351,7 @@ def test_busy_table_is_a_clear_refusal(fresh_tenant, superuser_url, monkeypatch)
 
     from apps.objects.schema import applying as module
 
-    monkeypatch.setattr(module, "LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(module, "PATIENCE", 0.3)
     publish_in(fresh_tenant, [thing()], by=SYSTEM)
     with psycopg.connect(superuser_url) as other:
         other.execute(f'LOCK TABLE "{fresh_tenant.schema}".obj_thing IN ACCESS SHARE MODE')

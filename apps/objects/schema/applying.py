@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connections, utils
+from django.db import connections, transaction, utils
 from django.db.migrations import operations as ops
 from django.db.models import NOT_PROVIDED, Field, Model
 
@@ -13,37 +17,79 @@ from apps.core.errors import Conflict
 from apps.objects.definitions import FieldDef
 from apps.objects.kinds.autonumber import AutonumberKind
 from apps.objects.kinds.naming import sequence_name
+from apps.objects.schema import ahead
 from apps.objects.schema.planning import Building, Plan, Removal, Step, with_sql
 from apps.objects.schema.rename import Rename
-from apps.objects.schema.resealing import Reseal, convert, fill
+from apps.objects.schema.resealing import Prepared, Reseal, convert, fill, prepare
 from apps.objects.schema.state import APP_LABEL
 
-LOCK_TIMEOUT = "3s"
-LOCK_NOT_AVAILABLE = "55P03"
+logger = logging.getLogger("aibos.schema")
+
+# A statement that waits for a lock makes everybody behind it wait too. So each attempt waits this long only, gives
+# back what it holds, and tries again while others get their turn.
+LOCK_TIMEOUT_MS = 100
+PATIENCE = 30.0
+PAUSE = (0.05, 0.25)
+BUSY = ("55P03", "40P01")  # lock_not_available, deadlock_detected
 
 
 def apply(plan: Plan) -> None:
     """Carry out every step, in order; needs `owner_session()` and a tenant scope around it.
 
-    Raises `Conflict` when existing records forbid a step or the tables stay locked; then nothing is left
-    of the change once the scope's transaction ends.
+    Indexes of large tables are built before, without a lock. Raises `Conflict` SCHEMA_CONFLICT when existing records
+    forbid a step, SCHEMA_BUSY when the tables stay locked for `PATIENCE` seconds; then nothing is left of the change
+    once the scope's transaction ends.
     """
     connection = connections["default"]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{LOCK_TIMEOUT_MS}ms"])
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # ALTER refuses tables with pending trigger events
+    before = Before(ahead.build(plan), _prepared(plan))
+    until, attempt = time.monotonic() + PATIENCE, 1
+    while not _attempted(plan, before):
+        if time.monotonic() > until:
+            message = "The tables are busy; the change was not made."
+            raise Conflict(message, code="SCHEMA_BUSY", cure="Try again in a moment.")
+        logger.info("The tables are busy: attempt %d gave way.", attempt)
+        attempt += 1
+        time.sleep(random.uniform(*PAUSE))  # noqa: S311 - so that two do not meet again
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was done before any lock: names of indexes that stand, and new values by object and field."""
+
+    built: Collection[str] = frozenset()
+    prepared: Mapping[tuple[str, str], Prepared] = field(default_factory=dict)
+
+
+def _prepared(plan: Plan) -> dict[tuple[str, str], Prepared]:
+    made = {}
+    for step in plan.steps:
+        op = step.action
+        if not isinstance(op, ops.AlterField) or ahead.moved(plan, op.model_name):
+            continue
+        old, new = plan.former[op.model_name], plan.definitions[op.model_name]
+        found = old.all_fields[op.name], new.all_fields[op.name]
+        if recoded(*found):
+            with connections["default"].cursor() as cursor:
+                made[op.model_name, op.name] = prepare(cursor, old.table, *found)
+    return made
+
+
+def _attempted(plan: Plan, before: Before) -> bool:
+    """Carry the plan out behind a savepoint; False when a lock was not to be had, and all is given back."""
     done: list[Step] = []
     try:
-        with connection.schema_editor(atomic=False) as editor:
-            _run(plan, editor, done.append)
+        with transaction.atomic(), connections["default"].schema_editor(atomic=False) as editor:
+            _run(plan, editor, done.append, before)
     except (utils.IntegrityError, utils.DataError) as error:
-        step = done[-1] if done else None
-        raise _refusal(step, error) from error
+        raise _refusal(done[-1] if done else None, error) from error
     except utils.OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+        if getattr(error.__cause__, "sqlstate", "") not in BUSY:
             raise
-        message = "The tables are busy; the change was not made."
-        raise Conflict(message, code="SCHEMA_BUSY", cure="Try again in a moment.") from error
+        return False
+    return True
 
 
 def _refusal(step: Step | None, error: Exception) -> Conflict:
@@ -65,8 +111,8 @@ def preview(plan: Plan) -> Plan:
     return with_sql(plan, list(editor.collected_sql))
 
 
-def _run(plan: Plan, editor: Any, begin: Callable[[Step], None]) -> None:
-    runner = _Runner(plan, editor)
+def _run(plan: Plan, editor: Any, begin: Callable[[Step], None], before: Before | None = None) -> None:
+    runner = _Runner(plan, editor, before or Before())
     for step in plan.steps:
         begin(step)
         runner.run(step)
@@ -85,8 +131,9 @@ class _Runner:
     `Operation.database_forwards` would render every model anew for each operation: minutes at 150 objects.
     """
 
-    def __init__(self, plan: Plan, editor: Any) -> None:
+    def __init__(self, plan: Plan, editor: Any, before: Before) -> None:
         self.plan = plan
+        self.before = before
         self.editor = editor
         self.old_apps = plan.old.apps
         self.new_apps = plan.new.apps
@@ -156,9 +203,10 @@ class _Runner:
         """Seal a column, open one, or seal it another way."""
         field: Any = self.new(op.model_name)._meta.get_field(op.name)
         column_type = field.db_type(self.editor.connection)
+        prepared = self.before.prepared.get((op.model_name, op.name), [])
         self.in_python(
             f"Rewrite the values of {table}.{after.name}.",
-            lambda c: convert(c, table, before, after, column_type),
+            lambda c: convert(c, table, before, after, column_type, prepared),
         )
         if field.db_comment:
             plain = field.clone()
@@ -193,14 +241,24 @@ class _Runner:
             self.own_sequence(op.model_name, op.name)
 
     def on_addindex(self, op: ops.AddIndex) -> None:
-        self.editor.add_index(self.new(op.model_name), op.index)
+        if self.wanted(op.index.name):
+            self.editor.add_index(self.new(op.model_name), op.index)
+
+    def wanted(self, name: str) -> bool:
+        """Say whether an index or constraint is still to be made; half of an index that was begun before goes first."""
+        if name in self.before.built:
+            return False
+        if not self.editor.collect_sql and ahead.standing(name) is not None:
+            self.editor.execute(f"DROP INDEX {self.editor.quote_name(name)}", params=None)
+        return True
 
     def on_removeindex(self, op: ops.RemoveIndex) -> None:
         index = next(i for i in self.old(op.model_name)._meta.indexes if i.name == op.name)
         self.editor.remove_index(self.old(op.model_name), index)
 
     def on_addconstraint(self, op: ops.AddConstraint) -> None:
-        self.editor.add_constraint(self.new(op.model_name), op.constraint)
+        if self.wanted(op.constraint.name):
+            self.editor.add_constraint(self.new(op.model_name), op.constraint)
 
     def on_removeconstraint(self, op: ops.RemoveConstraint) -> None:
         model = self.old(op.model_name)

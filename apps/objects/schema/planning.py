@@ -17,6 +17,7 @@ from django.db.models import NOT_PROVIDED
 
 from apps.objects.definitions import ObjectDef
 from apps.objects.kinds import AcceptContext, kind_of
+from apps.objects.schema.locking import LockMode, weigh
 from apps.objects.schema.machines import Machine, changes
 from apps.objects.schema.making import machines
 from apps.objects.schema.rename import Rename, database_renames, field_renames, object_renames, renamed
@@ -37,6 +38,8 @@ class Step:
     field: str | None = None
     destructive: bool = False
     rows: int = 0
+    lock: LockMode = "brief"
+    lock_ms: int = 0
     action: Any = dataclasses.field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -48,6 +51,8 @@ class Step:
             "field": self.field,
             "destructive": self.destructive,
             "rows": self.rows,
+            "lock": self.lock,
+            "lockMs": self.lock_ms,
         }
 
 
@@ -72,6 +77,11 @@ class Plan:
         return tuple(s for s in self.steps if s.destructive)
 
     @property
+    def lock_ms(self) -> int:
+        """The milliseconds, as estimated, that people may have to wait while the change is made."""
+        return sum(s.lock_ms for s in self.steps)
+
+    @property
     def risk(self) -> Risk:
         """The worst class of any step."""
         for risk in ("breaking", "backfill"):
@@ -81,7 +91,12 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan for a page or an answer."""
-        return {"class": self.risk, "steps": [s.as_dict() for s in self.steps], "sql": list(self.sql)}
+        return {
+            "class": self.risk,
+            "lockMs": self.lock_ms,
+            "steps": [s.as_dict() for s in self.steps],
+            "sql": list(self.sql),
+        }
 
 
 @dataclass(frozen=True)
@@ -157,7 +172,8 @@ def plan(
 
     for op in operations:
         verdict = judge(op, before, new, count)
-        steps.append(Step(**verdict, action=op))
+        mode, wait = weigh(op, before, new, count)
+        steps.append(Step(**verdict, lock=mode, lock_ms=wait, action=op))
     steps += [
         _building(machine, count if machine.parent in new else rows_of(standing, rows)) for machine in built
     ]

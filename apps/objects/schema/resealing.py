@@ -22,6 +22,7 @@ from apps.objects.kinds.sealed import SealedKind
 
 PORTION = 2_000
 Turn = Callable[[UUID, Any], Any]
+Prepared = list[tuple[UUID, str, Any]]  # a record, the version of its row, and its new value
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,41 @@ class Reseal:
         rewrite(cursor, self.table, self.field.column, self.field.column, turn)
 
 
-def convert(cursor: Any, table: str, before: FieldDef, after: FieldDef, column_type: str) -> None:
-    """Turn a column that is encrypted before or after, or both, into what `after` says; constraints are others' work."""
+def prepare(cursor: Any, table: str, before: FieldDef, after: FieldDef) -> Prepared:
+    """Return what `convert` will write, worked out while everybody still reads and writes the table."""
+    turn = turning(rings.get(), table, before, after)
+    names = {"t": sql.Identifier(table), "s": sql.Identifier(before.column)}
+    read = sql.SQL(
+        "SELECT id, xmin::text, {s} FROM {t} WHERE {s} IS NOT NULL AND id > %s ORDER BY id LIMIT %s"
+    ).format(**names)
+    made: Prepared = []
+    last = UUID(int=0)
+    while True:
+        cursor.execute(read, [last, PORTION])
+        rows = cursor.fetchall()
+        if not rows:
+            return made
+        made += [(key, seen, turn(key, value)) for key, seen, value in rows]
+        last = rows[-1][0]
+
+
+def convert(
+    cursor: Any, table: str, before: FieldDef, after: FieldDef, column_type: str, prepared: Prepared
+) -> None:
+    """Turn a column that is encrypted before or after, or both, into what `after` says; constraints are others' work.
+
+    What was prepared is written by few statements; records that changed since are worked out now.
+    """
     ring, spare = rings.get(), f"{after.column[:50]}__new"
     turn = turning(ring, table, before, after)
     place = sql.Identifier(table), sql.Identifier(spare)
     cursor.execute(sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(*place, sql.SQL(column_type)))
+    write = sql.SQL(
+        "UPDATE {} t SET {} = s.v FROM unnest(%s::uuid[], %s::text[], %s::{}[]) s(id, seen, v)"
+        " WHERE t.id = s.id AND t.xmin::text = s.seen"
+    ).format(*place, sql.SQL(column_type))
+    for first in range(0, len(prepared), PORTION):
+        cursor.execute(write, [list(part) for part in zip(*prepared[first : first + PORTION], strict=True)])
     rewrite(cursor, table, before.column, spare, turn)
     cursor.execute(sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(place[0], sql.Identifier(before.column)))
     cursor.execute(
@@ -100,7 +130,9 @@ def turning(ring: Ring, table: str, before: FieldDef, after: FieldDef) -> Turn:
 def rewrite(cursor: Any, table: str, source: str, target: str, turn: Turn, *, empty: bool = False) -> None:
     """Set `target` to what `turn` makes of `source` in every record that has a value (or, `empty`, has none)."""
     names = {"t": sql.Identifier(table), "s": sql.Identifier(source), "x": sql.Identifier(target)}
-    state = sql.SQL("IS NULL" if empty else "IS NOT NULL")
+    state: sql.Composable = sql.SQL("IS NULL" if empty else "IS NOT NULL")
+    if source != target:
+        state += sql.SQL(" AND {x} IS NULL").format(**names)
     read = sql.SQL("SELECT id, {s} FROM {t} WHERE {s} {state} AND id > %s ORDER BY id LIMIT %s").format(
         **names, state=state
     )
