@@ -78,10 +78,7 @@ def publish_objects(
     laid, definitions = _laid(definitions, module, overlays)
     _judge(definitions, list(drop), known, module)
     made = _plan(definitions, list(drop), known)
-    if made.destructive and not allow_destructive:
-        raise _destructive(made)
-    if made.risk == "breaking":
-        guardians.ask(made, by=by)
+    _permit(made, by, allow_destructive=allow_destructive)
     if any(d.encrypted_fields for d in definitions):
         ring.ensure()
     apply(made)
@@ -185,6 +182,13 @@ def count_rows(table: str) -> int:
     with connections["default"].cursor() as cursor:
         cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))
         return int(cursor.fetchone()[0])
+
+
+def _permit(made: Plan, by: Actor, *, allow_destructive: bool) -> None:
+    if made.destructive and not allow_destructive:
+        raise _destructive(made)
+    if made.risk == "breaking":
+        guardians.ask(made, by=by)
 
 
 def _destructive(made: Plan) -> Conflict:
