@@ -21,6 +21,7 @@ _AREAS = (
     Area("analytics", f"{PREFIX}/analytics"),
     Area("ui", f"{PREFIX}/ui"),
     Area("i18n", f"{PREFIX}/i18n"),
+    Area("graphql", f"{PREFIX}/graphql", is_route=False),
     Area("search", f"{PREFIX}/search", is_route=False),
     Area("export", f"{PREFIX}/data", is_route=False),
     Area("batch", f"{PREFIX}/batch", is_route=False),
