@@ -143,6 +143,14 @@ class FieldGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordType:
+    """A kind of records within the object: those whose `field` has `value`."""
+
+    field: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class IndexDef:
     """A declared index over fields of the object; unique ones count living records only."""
 
@@ -214,6 +222,7 @@ class ObjectDef:
     highlight_fields: tuple[str, ...] = ()
     searchable_fields: tuple[str, ...] = ()
     field_groups: tuple[FieldGroup, ...] = ()
+    record_types: tuple[RecordType, ...] = ()
     indexes: tuple[IndexDef, ...] = ()
     enable: Enable = field(default_factory=Enable)
     ownership: str = "user"

@@ -210,6 +210,7 @@ def object_item(
         "searchableFields": [n for n in definition.searchable_fields if visible(n)],
         "fieldGroups": [{"key": g.key, "label": definition.group_label(g.key, locale)} for g in groups],
         "fields": {f.name: _seen(field_item(definition, f, locale), visible) for f in fields},
+        **_types(definition, visible),
         "indexes": [{"fields": list(i.fields), "unique": i.unique} for i in indexes],
         "enable": _enabled(definition.enable),
         "ownership": definition.ownership,
@@ -249,6 +250,22 @@ def _rules(definition: ObjectDef, readable: Collection[str] | None) -> list[Vali
         return list(definition.validations)
     seen = {"id", *readable}
     return [rule for rule in definition.validations if reads(rule) <= seen]
+
+
+def _types(definition: ObjectDef, visible: Visible) -> dict[str, Any]:
+    """Return the record types as the definition writes them, without what the reader may not see."""
+    if not definition.record_types or not visible(definition.record_types[0].field):
+        return {}
+    written, types = definition.body["recordTypes"]["types"], {}
+    for one in definition.record_types:
+        told = written[one.value] or {}
+        said: dict[str, Any] = {
+            k: [n for n in told[k] if visible(n)] for k in ("fields", "required") if k in told
+        }
+        if options := {name: list(left) for name, left in told.get("options", {}).items() if visible(name)}:
+            said["options"] = options
+        types[one.value] = said
+    return {"recordTypes": {"field": definition.record_types[0].field, "types": types}}
 
 
 def _enabled(enable: Enable) -> dict[str, Any]:

@@ -6,6 +6,9 @@ import io
 import openpyxl
 import pytest
 
+from apps.core.actor import SYSTEM
+from apps.objects.parse import load_body
+from apps.objects.publish import publish_in
 from apps.portal import export
 from tests.portal.atelier import Atelier
 
@@ -160,3 +163,23 @@ def test_bulk_actions_leave_what_may_not_be_touched(atelier: Atelier) -> None:
     answer = client.post("/o/crm_lead/bulk", form, follow=True)
     assert "1 record stayed as it was" in answer.content.decode()
     assert atelier.one("crm_lead", other["name"])["version"] == other["version"]
+
+
+def test_new_asks_for_the_record_type(atelier: Atelier) -> None:
+    fields = {
+        "name": {"type": "text"},
+        "kind": {"type": "select", "options": [{"value": "person", "label": "Person"}, "company"]},
+        "born": {"type": "date"},
+    }
+    types = {"field": "kind", "types": {"person": {"fields": ["born"]}, "company": {}}}
+    body = {"name": "qa_party", "label": "Party", "sharingModel": "public_read_write", "fields": fields}
+    publish_in(atelier.ref, [load_body(body | {"recordTypes": types})], by=SYSTEM)
+    client = atelier.client("owner")
+    page = client.get("/o/qa_party").content.decode()
+    assert 'href="/o/qa_party/new?kind=person">Person</a>' in page
+    form = client.get("/o/qa_party/new?kind=person").content.decode()
+    assert '<option value="person" selected>Person</option>' in form
+    publish_in(
+        atelier.ref, [load_body(body)], by=SYSTEM
+    )  # the control: without types there is nothing to ask
+    assert "new?kind=" not in client.get("/o/qa_party").content.decode()

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from apps.core.declared import declare
-from apps.objects.parse import field_keys, grants, object_keys, summaries, translations, validations, views
+from apps.objects.parse import (
+    field_keys,
+    grants,
+    object_keys,
+    record_types,
+    summaries,
+    translations,
+    validations,
+    views,
+)
 from apps.objects.parse.shape import Key
 
 SHAPES: Mapping[str, Mapping[str, Key]] = {
     "object": object_keys.OBJECT_KEYS,
     "object.fieldGroups": object_keys.GROUP_KEYS,
     "object.indexes": object_keys.INDEX_KEYS,
+    "object.recordTypes": record_types.HOLDER_KEYS,
+    "object.recordTypes.types": record_types.TYPE_KEYS,
     "object.enable": object_keys.ENABLE_KEYS,
     "object.fields": field_keys.FIELD_KEYS,
     "object.fields.options": field_keys.OPTION_KEYS,

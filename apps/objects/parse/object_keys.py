@@ -233,6 +233,13 @@ OBJECT_KEYS: Mapping[str, Key] = {
     "listViews": Key(
         "list_views", anything, "Named lists.", _at("describe:object_item"), TESTS + "test_list_views"
     ),
+    "recordTypes": Key(
+        "record_types",
+        anything,
+        "Kinds of records with fields and options of their own, told apart by a select field.",
+        _at("parse.record_types:settle_record_types"),
+        "tests/objects/test_record_types.py::test_fields_of_another_type_are_not_there",
+    ),
     "validations": Key(
         "validations",
         anything,

@@ -15,6 +15,7 @@ from apps.objects.parse.fields import read_field
 from apps.objects.parse.formulas import settle_formulas
 from apps.objects.parse.grants import read_sets
 from apps.objects.parse.object_keys import LATER, OBJECT_KEYS
+from apps.objects.parse.record_types import settle_record_types
 from apps.objects.parse.shape import Reading, read_shape
 from apps.objects.parse.translations import judge_translations
 from apps.objects.parse.tree import Spot, below
@@ -35,6 +36,7 @@ def read_object(reading: Reading, spot: Spot, *, module: str | None = None) -> O
     object_name = str(found.get("name", ""))
     _judge_object_name(reading, spot, object_name, module)
     fields = settle_formulas(reading, spot, object_name, _fields(reading, spot))
+    types = settle_record_types(reading, found.pop("record_types", None), fields)
     known = {**SYSTEM_FIELDS, **fields}
     views_spot, sets_spot, words_spot, rules_spot = (
         found.pop(k, None) for k in ("list_views", "permission_sets", "translations", "validations")
@@ -64,6 +66,7 @@ def read_object(reading: Reading, spot: Spot, *, module: str | None = None) -> O
         fields=MappingProxyType(fields),
         list_views=MappingProxyType(views),
         validations=rules,
+        record_types=types,
         permission_sets=MappingProxyType(sets),
         translations=MappingProxyType(words_spot.plain() if words_spot else {}),
         module=module,

@@ -92,6 +92,7 @@ def _around(
         "arranged_by": arranged_by(address, definition, clear),
         "current_view": view if view and view.mine else None,
         "may": _may(access, definition),
+        "new_types": _new_types(definition, access),
         "chips": listing.chips(
             address.conditions, lambda left: address.query(conditions=left), definition, names
         ),
@@ -105,6 +106,16 @@ def _around(
         "page_sizes": preferences.PAGE_SIZES,
         "densities": Preference.Density.choices,
     }
+
+
+def _new_types(definition: ObjectDef, access: Access) -> list[tuple[str, str]]:
+    """Return the name of each record type and the address of its form, when the reader may choose one."""
+    path, locale = reverse("portal:record-new", args=[definition.name]), show.locale()
+    return [
+        (definition.option_label(one.field, one.value, locale), f"{path}?{urlencode({one.field: one.value})}")
+        for one in definition.record_types
+        if one.field in access.editable(definition)
+    ]
 
 
 @require_GET
