@@ -14,7 +14,7 @@ from apps.core.db.owner import owner_session
 from apps.core.scope import tenant_scope
 from apps.modules.source import load
 from apps.objects.kinds import public_kinds
-from apps.objects.parse import load_yaml
+from apps.objects.parse import load_body, load_yaml
 from apps.objects.parse.field_keys import GENERAL
 from apps.objects.publish import plan_objects, publish_objects
 
@@ -49,6 +49,18 @@ def test_every_type_and_general_key_is_on_the_page():
 
 def test_the_example_of_permissions_is_right():
     load_yaml("name: contacts\n" + block(OBJECTS, "yaml") + "  name: {type: text}\n")
+
+
+def test_the_example_of_record_types_is_right():
+    fields = {
+        "name": {"type": "text"},
+        "kind": {"type": "select", "options": ["person", "company"]},
+        "stage": {"type": "select", "options": ["new", "met"]},
+        "born": {"type": "date"},
+        "vat_no": {"type": "text"},
+    }
+    place = next(n for n in range(10) if block(OBJECTS, "yaml", n).startswith("recordTypes"))
+    assert load_body({"name": "shop_party", "fields": fields} | yaml.safe_load(block(OBJECTS, "yaml", place)))
 
 
 def test_the_example_manifest_is_right(tmp_path):

@@ -160,8 +160,8 @@ def _lower(chooser: str, plan: _Plan, types: list[str], fields: dict[str, FieldD
         found = fields[mentioned]
         options = []
         for option in found.options:
-            closed = [value for value in types if option.value not in by_type.get(value, {option.value})]
-            condition = f"!({_one_of(chooser, closed)})" if closed else None
+            without = [value for value in types if option.value not in by_type.get(value, {option.value})]
+            condition = f"!({_one_of(chooser, without)})" if without else None
             options.append(replace(option, visible_when=_both(option.visible_when, condition)))
         fields[mentioned] = replace(found, options=tuple(options))
 
