@@ -45,14 +45,16 @@ WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerat
 
 @dataclass(frozen=True)
 class Part:
-    """What an app keeps of a tenant in shared tables.
+    """What an app keeps of a tenant beside the rows of its tables.
 
     `export(tenant)` returns rows of plain values; `restore(tenant, rows)` writes them and returns how the
-    ids of people changed: old id → id here.
+    ids of people changed: old id → id here. `finish(tenant, rows)` works in the tenant's scope once its tables are
+    filled.
     """
 
     export: Callable[[Tenant], list[dict[str, Any]]]
     restore: Callable[[Tenant, list[dict[str, Any]]], Mapping[str, str]]
+    finish: Callable[[Tenant, list[dict[str, Any]]], None] = lambda _tenant, _rows: None
 
 
 parts: Registry[Part] = Registry("archive parts", Part)
@@ -241,8 +243,9 @@ def _fill(archive: zipfile.ZipFile, opened: Opened, tenant: Tenant) -> None:
     origin = opened.manifest["tenant"]["schema"]
     statements = _renamed(json.loads(archive.read("schema.json")), origin, tenant.schema_name)
     ids: dict[bytes, bytes] = {}
+    kept = {name: _part(archive, name) for name, _part_of in parts.items()}
     for name, part in parts.items():
-        changed = part.restore(tenant, json.loads(archive.read(f"parts/{name}.json")))
+        changed = part.restore(tenant, kept[name])
         ids |= {old.encode(): new.encode() for old, new in changed.items() if old != new}
     with tenant_scope(tenant.ref):
         # References between tables hold only when all rows are in, and triggers would count the rows once more.
@@ -258,6 +261,8 @@ def _fill(archive: zipfile.ZipFile, opened: Opened, tenant: Tenant) -> None:
             for text in references:
                 cursor.execute(sql.SQL(text))
         build_walls(tenant.schema_name, tenant.pk)
+        for name, part in parts.items():
+            part.finish(tenant, kept[name])
     with here().raw_cursor() as cursor:
         head = opened.manifest["ledger"]
         if head["seq"]:
@@ -265,6 +270,13 @@ def _fill(archive: zipfile.ZipFile, opened: Opened, tenant: Tenant) -> None:
                 "INSERT INTO public.audit_head (tenant_id, seq, hash) VALUES (%s, %s, %s)",
                 [tenant.pk, head["seq"], bytes.fromhex(head["head"])],
             )
+
+
+def _part(archive: zipfile.ZipFile, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a part; an archive of an earlier release may not have it."""
+    file = f"parts/{name}.json"
+    found: list[dict[str, Any]] = json.loads(archive.read(file)) if file in archive.namelist() else []
+    return found
 
 
 def _renamed(statements: list[str], origin: str, schema: str) -> list[str]:

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import shutil
 import subprocess
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -11,9 +13,10 @@ from django.db import connections
 
 from apps.audit import queries as ledger
 from apps.cli.launch.postgres import find_programs
+from apps.core import clock, signing
 from apps.core.actor import SYSTEM
 from apps.core.errors import Problem
-from apps.core.scope import tenant_scope
+from apps.core.scope import platform_scope, tenant_scope
 from apps.core.sealing import SealBroken
 from apps.objects import query, records
 from apps.objects.catalog import catalog
@@ -28,6 +31,9 @@ from apps.objects.transfer.mapping import Link
 from apps.objects.transfer.models import ImportRun, Mode
 from apps.objects.transfer.rows import Loader
 from apps.permissions import services as permissions
+from apps.tenants import archiving, lifecycle, removal
+from apps.tenants.models import Tenant
+from apps.tenants.states import State
 
 IBAN, NOTE, MAIL = "DE89-canary-3704", 'canary in a note\nwith "quotes" and ümlauts', "canary@example.com"
 PATIENT = {
@@ -301,6 +307,30 @@ def test_only_who_may_changes_keys(clinic, people):
         with tenant_scope(clinic), pytest.raises(Problem) as refusal:
             attempt(people.actor("manager", "acme"))
         assert refusal.value.status == 403
+
+
+def test_an_archive_takes_the_values_to_another_installation(fresh_tenant, settings, tmp_path):
+    settings.EXPORT_ROOT, settings.MEDIA_ROOT = str(tmp_path / "exports"), str(tmp_path / "files")
+    publish_in(fresh_tenant, [load_body(PATIENT)], by=SYSTEM)
+    made = records.create("qe_patient", VALUES, by=SYSTEM, tenant=fresh_tenant)
+    archive = shutil.copy(archiving.export(tenant_id=fresh_tenant.id, by=SYSTEM), tmp_path / "kept.zip")
+    with platform_scope("test"):
+        for state in (State.ARCHIVED, State.DELETED):
+            lifecycle.move(tenant_id=fresh_tenant.id, to=state, by=SYSTEM)
+        old = Tenant.objects.get(pk=fresh_tenant.id)
+    removal.remove(tenant=old, by=SYSTEM)
+    trusted = signing.fingerprint(signing.public_key("tenant archive"))
+    settings.SECRET_KEY = "another installation " * 3
+    new = archiving.restore(
+        path=Path(archive), slug="sealed-move", host="sealed-move.localhost", by=SYSTEM, trusted=trusted
+    )
+    row = query.get("qe_patient", made.id, by=SYSTEM, tenant=new.ref).record()
+    assert (row["note"], row["iban"]) == (NOTE, IBAN)
+    settings.SECRET_KEY = "a secret that never sealed anything " * 2
+    with tenant_scope(new.ref):
+        clock.bump(new.pk)
+    row = query.get("qe_patient", made.id, by=SYSTEM, tenant=new.ref).record()
+    assert (row["name"], row["note"]) == ("Ann", None), "without the secret the rest still works"
 
 
 def test_a_destroyed_key_leaves_nothing_to_read(fresh_tenant):

@@ -11,6 +11,7 @@ own cell only, and no bit of it can be changed.
 """
 
 import hmac
+import logging
 import os
 import struct
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from apps.core.sealing import Key, SealBroken, seal, unseal
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.encryption.models import ColumnKey
 from apps.objects.kinds.sealed import BLIND_SIZE
+
+logger = logging.getLogger("aibos.encryption")
 
 FORM = 1
 HEAD = struct.Struct(">BI")
@@ -113,7 +116,11 @@ def _load() -> Ring:
     keys: dict[int, Key] = {}
     index = None
     for purpose, version, box in ColumnKey.objects.values_list("purpose", "version", "wrapped"):
-        key = unseal(PURPOSE, place_of(purpose, version), bytes(box))
+        try:
+            key = unseal(PURPOSE, place_of(purpose, version), bytes(box))
+        except SealBroken:
+            logger.error("The %s key %d cannot be opened: SECRET_KEY has changed.", purpose, version)  # noqa: TRY400
+            continue
         if purpose == ColumnKey.Purpose.DATA:
             keys[version] = Key(key)
         else:
