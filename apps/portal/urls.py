@@ -5,6 +5,7 @@ from django.urls import path
 from apps.portal.views import (
     boards,
     bulk,
+    conditions,
     dashboards,
     errors,
     gate,
@@ -70,6 +71,7 @@ urlpatterns = [
     path("preferences", lists.set_preferences, name="preferences"),
     path("o/<str:name>", lists.list_page, name="list"),
     path("o/<str:name>/new", record.new, name="record-new"),
+    path("o/<str:name>/conditions", conditions.looks, name="conditions"),
     path("o/<str:name>/news", lists.news, name="list-news"),
     path("o/<str:name>/lane", boards.lane, name="lane"),
     path("o/<str:name>/filter", lists.apply_filter, name="filter"),

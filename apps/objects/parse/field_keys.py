@@ -363,8 +363,8 @@ FIELD_KEYS: Mapping[str, Key] = {
         "visible_when",
         expression,
         "Condition (CEL) under which the form shows the field.",
-        "apps.objects.describe:field_item",
-        RULE_TESTS + "test_described",
+        "apps.objects.records.looks:looks",
+        "tests/portal/test_conditions.py::test_a_field_is_shown_while_its_condition_holds",
     ),
     "readonlyWhen": Key(
         "readonly_when",

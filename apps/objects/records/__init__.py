@@ -29,11 +29,13 @@ Every change writes the ledger entry and the event `<object>.created|updated|del
 from apps.objects.records.bulk import Batch, batch, create_many, delete_many, update_many
 from apps.objects.records.call import Unsure
 from apps.objects.records.change import clone, create, update
+from apps.objects.records.looks import Looks, looks
 from apps.objects.records.remove import delete, purge, restore
 from apps.objects.records.written import Removed, Written
 
 __all__ = [
     "Batch",
+    "Looks",
     "Removed",
     "Unsure",
     "Written",
@@ -43,6 +45,7 @@ __all__ = [
     "create_many",
     "delete",
     "delete_many",
+    "looks",
     "purge",
     "restore",
     "update",

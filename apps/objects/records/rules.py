@@ -68,9 +68,9 @@ def defaults(call: Call, accepted: Accepted, given: Row) -> None:
         if name in given:
             continue
         found = call.obj.fields[name]
-        frame = _frame(call, _whole(call, accepted.values), None, accepted.values)
+        at = frame(call, _whole(call, accepted.values), None, accepted.values)
         try:
-            accepted.values[name] = kind_of(found).accept(found, expression.run(frame), context=call.context)
+            accepted.values[name] = kind_of(found).accept(found, expression.run(at), context=call.context)
         except Fault as fault:
             message = _("The default cannot be computed: %(reason)s") % {"reason": fault.message}
             faults.append(FieldError(name, "rule_violation", message, found.label or None))
@@ -125,10 +125,11 @@ def _whole(call: Call, values: Row) -> dict[str, Any]:
 
 
 def _judging(call: Call, ready: Conditions, after: Row, before: Row | None, written: Row) -> Judging:
-    return Judging(call, ready, _frame(call, after, before, written), after, before, written)
+    return Judging(call, ready, frame(call, after, before, written), after, before, written)
 
 
-def _frame(call: Call, after: Row, before: Row | None, written: Row) -> Frame:
+def frame(call: Call, after: Row, before: Row | None, written: Row) -> Frame:
+    """Return what expressions see of a write: the record after and before it, what is written, and by whom."""
     who = person(call)
     names = {
         "record": after,
@@ -168,8 +169,8 @@ def _missing(judging: Judging) -> Iterator[FieldError]:
         if not _lacks(judging, found, condition, judging.after):
             continue
         if judging.before is not None:
-            frame = _frame(judging.call, judging.before, judging.before, {})
-            earlier = Judging(judging.call, judging.ready, frame, judging.before, judging.before, {})
+            then = frame(judging.call, judging.before, judging.before, {})
+            earlier = Judging(judging.call, judging.ready, then, judging.before, judging.before, {})
             if _lacks(earlier, found, condition, judging.before):
                 continue
         yield FieldError(name, "required", _("This field is required."), found.label or None)

@@ -19,6 +19,7 @@ from apps.portal import forms, live, records, show, timeline, visits
 from apps.portal.conflict import conflict_page, without_theirs
 from apps.portal.detail import related_lists, sections
 from apps.portal.navigation import icon_of
+from apps.portal.views import conditions
 from apps.portal.views.frame import actor_of, identity_of, page, record_id
 
 CONFLICT = "CONCURRENT_UPDATE"
@@ -107,6 +108,7 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
     except Problem as problem:
         return _form(request, definition, access, texts, problem=problem)
     messages.success(request, _("%(label)s is created.") % {"label": definition.label_for(show.locale())})
+    _tell(request, definition, written)
     if "another" in request.POST:
         return HttpResponseRedirect(reverse("portal:record-new", args=[name]))
     return HttpResponseRedirect(reverse("portal:record", args=[name, written.id]))
@@ -130,9 +132,8 @@ def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
         sent = without_theirs(sent, request.POST)
         changes = forms.changed(definition, sent, original)
         if changes:
-            services.update(
-                name, ident, changes, by=by, if_match=request.POST.get("match") or None, zone=forms.zone()
-            )
+            expected = request.POST.get("match") or None
+            written = services.update(name, ident, changes, by=by, if_match=expected, zone=forms.zone())
     except Problem as problem:
         if problem.code == CONFLICT:
             context = base(definition, record)
@@ -142,7 +143,19 @@ def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
         )
     if changes:
         messages.success(request, _("The changes are saved."))
+        _tell(request, definition, written)
     return HttpResponseRedirect(reverse("portal:record", args=[name, key]))
+
+
+def _tell(request: HttpRequest, definition: ObjectDef, written: services.Written) -> None:
+    """Say what the rules warn of, and which inputs were not taken because they are read-only."""
+    for told in written.told:
+        messages.warning(request, told["message"])
+    dropped = ", ".join(show.label(definition, name) for name in written.dropped)
+    if dropped:
+        messages.warning(
+            request, _("Not saved, because it is read-only here: %(fields)s.") % {"fields": dropped}
+        )
 
 
 def _require_record(access: Access, definition: ObjectDef, record: Mapping[str, Any]) -> None:
@@ -176,6 +189,7 @@ def _form(
     )
     last = [(around["title"], back), (_("Edit"), "")] if record else [(_("New"), "")]
     context = around | {
+        "looks": conditions.at_first(definition, texts, by=by, record=record),
         "crumbs": [*around["crumbs"], *last],
         "form_sections": shown,
         "problem": problem,
