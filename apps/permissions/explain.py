@@ -118,7 +118,13 @@ def _scopes(access: Access) -> list[Layer]:
 def _object(access: Access, op: Operation, obj: ObjectRights) -> Layer:
     answer = access.can(op, obj)
     if isinstance(answer, Denied):
-        return Layer(answer.layer, "denies", answer.reason)
+        told = {
+            "object": _("No permission set they hold grants this on %(object)s."),
+            "scopes": _("The scopes of the key do not include this on %(object)s."),
+            "restriction": _("A restriction denies this on all records of %(object)s."),
+        }
+        said = told[answer.layer] % {"object": obj.name} if answer.layer in told else answer.reason
+        return Layer(answer.layer, "denies", said)
     granting = tuple(access.granting(op, obj))
     said = _("Granted on %(object)s by %(sets)s.") % {"object": obj.name, "sets": ", ".join(granting)}
     return Layer("object", "grants", said, granting)

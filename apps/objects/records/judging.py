@@ -45,6 +45,23 @@ def may(
         }
 
 
+def reached(
+    name: str, ids: Sequence[UUID | str], op: Operation, *, by: Actor, tenant: TenantRef | None = None
+) -> set[UUID]:
+    """Return those of the living records that an operation of the actor reaches; one statement."""
+    with opened(name, by=by, tenant=tenant) as call:
+        if not ids or not call.access.can(op, call.obj):
+            return set()
+        wanted = [call.id_of(raw) for raw in ids]
+        compiler = call.compiler()
+        visible = compiler.visible(call.obj, "r", op=op)
+        text = sql.SQL("SELECT r.id FROM {} r WHERE {} AND r.id = ANY(%s)").format(
+            compiler.table(call.obj), visible
+        )
+        rows = call.run(text.as_bytes(None), [*call.access.bind(compiler.params.items), wanted])
+        return {row[0] for row in rows}
+
+
 def _row(call: Call, identity: UUID) -> dict[Any, Any]:
     """Return the columns of a record, living or in the bin, that the actor may read."""
     call.require("read", identity)

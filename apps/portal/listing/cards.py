@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.objects.definitions import ObjectDef
 from apps.objects.kinds.kind import kind_of
+from apps.objects.records import judging
 from apps.permissions.access import Access
 from apps.portal import records, show
 from apps.portal.listing.address import ListAddress
@@ -58,7 +60,12 @@ def wanted(address: ListAddress, definition: ObjectDef, access: Access) -> list[
 
 
 def make(
-    record: Mapping[str, Any], address: ListAddress, definition: ObjectDef, access: Access, names: show.Names
+    record: Mapping[str, Any],
+    address: ListAddress,
+    definition: ObjectDef,
+    names: show.Names,
+    *,
+    movable: bool = False,
 ) -> Card:
     """Return the card of one record; values that are empty leave no line."""
     title = records.title_of(definition, record) or _("Untitled")
@@ -79,7 +86,7 @@ def make(
         href=reverse("portal:record", args=[definition.name, record["id"]]),
         version=int(record.get("version") or 0),
         mark=avatar(title),
-        movable=may_move(address.by, record, definition, access),
+        movable=movable,
         tone=tone_of(record, address, definition),
         lines=lines[:MOST_LINES],
         people=people[:2],
@@ -94,14 +101,14 @@ def _html(value: Any, name: str, definition: ObjectDef, names: show.Names) -> Sa
     return show.mark_of(names.members.get(str(value)) or _("former member"), show.label(definition, name))
 
 
-def may_move(name: str, record: Mapping[str, Any], definition: ObjectDef, access: Access) -> bool:
-    """Say whether the reader may put the record elsewhere: right to edit it, and a field that may be written."""
+def may_move(name: str, definition: ObjectDef, access: Access) -> bool:
+    """Say whether the reader may put records elsewhere at all: the right to edit, and a field that may be written."""
     found = definition.all_fields.get(name)
     if found is None or found.readonly or name not in access.editable(definition):
         return False
     if name == "owner_id" and not access.can("transfer", definition):
         return False
-    return bool(access.can("edit", definition)) and access.holds("edit", definition, record)
+    return bool(access.can("edit", definition))
 
 
 def tone_of(record: Mapping[str, Any], address: ListAddress, definition: ObjectDef) -> str:
@@ -119,4 +126,7 @@ def many(
 ) -> list[Card]:
     """Return the cards of records; their references are looked up together."""
     names = records.names_for(definition, rows, address.columns, by=by)
-    return [make(row, address, definition, access, names) for row in rows]
+    movable: set[UUID] = set()
+    if may_move(address.by, definition, access):
+        movable = judging.reached(definition.name, [row["id"] for row in rows], "edit", by=by)
+    return [make(row, address, definition, names, movable=UUID(row["id"]) in movable) for row in rows]

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from apps.core.errors import Problem
 from apps.objects import records as services
 from apps.objects.definitions import ObjectDef
+from apps.objects.records import judging
 from apps.permissions.access import Access
-from apps.permissions.rights import Operation
 from apps.portal import forms, live, records, show, timeline, visits
 from apps.portal.conflict import conflict_page, without_theirs
 from apps.portal.detail import related_lists, sections
@@ -23,7 +23,6 @@ from apps.portal.views import conditions
 from apps.portal.views.frame import actor_of, identity_of, page, record_id
 
 CONFLICT = "CONCURRENT_UPDATE"
-RECORD_RIGHTS: tuple[Operation, ...] = ("edit", "delete", "transfer")
 
 
 def base(definition: ObjectDef, record: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def show_record(request: HttpRequest, name: str, key: str) -> HttpResponse:
         "system": _system(definition, record, names),
         "related": related_lists(definition, ident, by=by),
         "timeline": timeline.of(definition, str(ident), access, by=by),
-        "may": {op: access.holds(op, definition, record) for op in RECORD_RIGHTS},
+        "may": judging.may(name, ident, by=by),
         "has_owner": definition.owner_field is not None,
         "may_erase": _may_erase(definition, access),
         "live_after": since,
@@ -121,7 +120,9 @@ def edit(request: HttpRequest, name: str, key: str) -> HttpResponse:
     by, ident, since = actor_of(request), record_id(key), live.here()
     definition, access = records.rights(name, by)
     record = records.get(definition, ident, by=by)
-    _require_record(access, definition, record)
+    access.require("edit", definition)
+    if not judging.may(name, ident, by=by)["edit"]:
+        raise Problem("PERMISSION_DENIED", _("You may read this record, but not change it."), status=403)
     texts = forms.defaults(definition, record)
     if request.method != "POST":
         return _form(request, definition, access, texts, record=record, since=since)
@@ -156,12 +157,6 @@ def _tell(request: HttpRequest, definition: ObjectDef, written: services.Written
         messages.warning(
             request, _("Not saved, because it is read-only here: %(fields)s.") % {"fields": dropped}
         )
-
-
-def _require_record(access: Access, definition: ObjectDef, record: Mapping[str, Any]) -> None:
-    access.require("edit", definition)
-    if not access.holds("edit", definition, record):
-        raise Problem("PERMISSION_DENIED", _("You may read this record, but not change it."), status=403)
 
 
 def _form(

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from apps.core.errors import NotFound, Problem
 from apps.objects.definitions import ObjectDef
 from apps.objects.kinds.kind import kind_of
-from apps.objects.records import versions
+from apps.objects.records import judging, versions
 from apps.portal import records, show, timeline
 from apps.portal.views.frame import actor_of, page, record_id
 from apps.portal.views.record import base
@@ -55,7 +55,7 @@ def list_versions(request: HttpRequest, name: str, key: str) -> HttpResponse:
         "next": shown[-1].number if more else None,
         "compared": compared,
         "chosen": {"from": asked[0] or max(newest - 1, 1), "to": asked[1] or newest},
-        "may_edit": access.holds("edit", definition, record),
+        "may_edit": judging.may(name, ident, by=by)["edit"],
         "evidence": f"{name}:{ident}" if access.has_system("view_audit") else "",
         "href": href,
     }

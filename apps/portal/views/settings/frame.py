@@ -17,6 +17,9 @@ def base(request: HttpRequest, current: str) -> dict[str, Any]:
     entries = [
         ("members", "users", _("Members"), True),
         ("permissions", "shield-lock", _("Permissions"), True),
+        ("groups", "hierarchy-2", _("Roles and teams"), access.has_system("manage_permissions")),
+        ("record-rules", "share", _("Rules about records"), access.has_system("manage_permissions")),
+        ("access", "table", _("Who may do what"), True),
         ("keys", "key", _("API keys"), True),
         ("webhooks", "webhook", _("Webhooks"), access.has_system("manage_webhooks")),
         ("brand", "palette", _("Branding"), access.has_system("manage_settings")),
