@@ -73,6 +73,7 @@ def make_side(slug: str, mark: str) -> Side:
         invited = invite(email=f"{mark}-guest@{slug}.test", by=actor)
         side.ids = {
             "crm_account": account.id,
+            "share_id": _share(account.id, actor),
             "crm_contact": contact.id,
             "crm_lead": lead.id,
             "user_id": str(user.id),
@@ -171,6 +172,14 @@ def _import(actor: Actor, mark: str) -> str:
     return str(
         imports.upload(object_name="crm_account", file_name=f"{mark}.csv", content=content, by=actor).id
     )
+
+
+def _share(account: str, actor: Actor) -> str:
+    from apps.objects.records import sharing
+    from apps.permissions.models import Level
+
+    made = sharing.share("crm_account", account, principal="everyone", level=Level.READ, by=actor)
+    return str(made.id)
 
 
 def _webhooks(actor: Actor, mark: str) -> dict[str, str]:
