@@ -12,6 +12,7 @@ from apps.core.errors import FieldError, Invalid
 from apps.permissions import rules
 from apps.permissions.access import Access, of_rights
 from apps.permissions.bodies import compiled
+from apps.permissions.builtin import EMERGENCY
 from apps.permissions.directory import Directory, Holding, directory, load_holding
 from apps.permissions.holdings import principals, rights_of
 from apps.permissions.reach import LEVELS
@@ -156,7 +157,7 @@ def _candidates(user_id: UUID, op: Operation, obj: ObjectRights, *, meant: bool)
         if name not in holding.groups:
             yield Proposal("join", name, user_id)
     for name in known.sets:
-        if name not in holding.assigned:
+        if name not in holding.assigned and name != EMERGENCY.name:
             yield Proposal("assign", name, user_id)
     yield Proposal("new_set", op, user_id)
 

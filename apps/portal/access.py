@@ -33,6 +33,16 @@ LAYERS: Mapping[str, Any] = {
     "record": gettext_lazy("This record"),
     "records": gettext_lazy("Records"),
 }
+PARTS: Mapping[str, Any] = {
+    "private": gettext_lazy("only one's own"),
+    "public_read": gettext_lazy("everybody may see"),
+    "public_read_write": gettext_lazy("everybody may see and change"),
+    "controlled_by_parent": gettext_lazy("as the record it is part of"),
+    "share": gettext_lazy("a share of this record"),
+    "own_and_reports": gettext_lazy("of those they lead"),
+    "unit": gettext_lazy("of their teams"),
+    "unit_and_below": gettext_lazy("of their teams and the teams in them"),
+}
 VERDICTS: Mapping[str, tuple[Any, str]] = {
     "grants": (gettext_lazy("allows"), "green"),
     "denies": (gettext_lazy("denies"), "red"),
@@ -126,7 +136,11 @@ def layers(told: Explanation) -> list[dict[str, Any]]:
     for layer in told.layers:
         verdict, tone = VERDICTS[layer.verdict]
         parts = [
-            {"name": LAYERS.get(part.name, part.name), "set": part.set, "holds": part.holds}
+            {
+                "name": PARTS.get(part.name) or LAYERS.get(part.name, part.name),
+                "set": part.set,
+                "holds": part.holds,
+            }
             for part in layer.parts
         ]
         name = LAYERS.get(layer.name, layer.name)

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 PATHS = [
     "/", "/o/crm_lead", "/o/crm_lead?q=zzzz", "/o/crm_lead?f=0.rating.in.hot&f=1.name.has.a", "/o/crm_lead/new", "/o/crm_lead/trash",
     "/search?q=a", "/settings/members", "/settings/permissions", "/settings/permissions/crm_sales", "/settings/permissions/new",
+    "/settings/groups", "/settings/record-rules", "/settings/access?object=crm_lead&op=read",
     "/settings/keys", "/settings/brand", "/settings/plan", "/settings/modules", "/settings/ledger", "/settings/ledger/integrity", "/settings/status", "/settings/jobs", "/profile", "/profile/password",
     "/profile/sessions", "/nothing-here",
 ]  # fmt: skip
@@ -41,6 +42,7 @@ def test_every_page_is_in_order(server: LiveServer, atelier: Atelier, look: str)
     own = [
         f"/o/crm_account/{record['id']}",
         f"/o/crm_account/{record['id']}/edit",
+        f"/o/crm_account/{record['id']}/share",
         f"/o/crm_account/{record['id']}/delete",
     ]
     with opened(**LOOKS[look]) as page:

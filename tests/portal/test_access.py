@@ -122,3 +122,20 @@ def test_a_shared_record_shows_what_may_be_done_with_it(atelier: Atelier, lead: 
     assert sales.get(f"{page}/edit").status_code == 200
     share = re.search(r'name="share" value="([^"]+)"', manager.get(f"{page}/share").content.decode())[1]
     manager.post(f"{page}/share", {"action": "end", "share": share})
+
+
+def test_emergency_access_is_taken_told_and_ended(atelier: Atelier) -> None:
+    admin, sales, where = atelier.client("admin"), atelier.client("sales"), "/settings/access"
+    form = {"action": "break", "reason": "The customer is on the phone", "minutes": "5"}
+    assert "Take emergency access" not in sales.get(where).content.decode()
+    assert sales.post(where, form).status_code == 403
+    assert admin.post(where, form | {"reason": "short"}).status_code == 400
+    assert admin.post(where, form | {"minutes": "x"}).status_code == 400
+    assert admin.post(where, form).status_code == 302
+    text = admin.get(where).content.decode()
+    assert "The customer is on the phone" in text and "Stop: Adam Admin" in text
+    assert "on the phone" not in sales.get(where).content.decode()
+    end = {"action": "mend", "person": str(atelier.ids["admin"])}
+    assert sales.post(where, end).status_code == 403
+    assert admin.post(where, end).status_code == 302
+    assert admin.post(where, end).status_code == 409
