@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from apps.api import answers, body, idempotency, limits, origins
 from apps.api.call import Call
+from apps.api.contract import Schema, ref
 from apps.api.openapi.operations import DoorSchema, tag_of
 from apps.api.tenancy import find_tenant
 from apps.core import context
@@ -41,8 +42,8 @@ class Door(APIView):
     `public`: anonymous callers may enter; with `identifies` off nobody is even asked who they are.
     `needs_tenant`: refused without a tenant. `opens`: the methods that run inside `tenant_scope` (one
     transaction); for the others the queries open what they need. `changes_schema`: the methods that run with
-    the owner's login. `recalls`: methods whose reads tell their clocks to the call, or whose writes compare
-    them, so that the caller needs no look-up of their own. `reading_posts`: its POSTs only read. `replays`: writes honour `Idempotency-Key`;
+    the owner's login. `recalls`: methods whose reads tell their clocks to the call, so that the caller needs no
+    look-up of their own; `compares`: methods that write only in a statement that compares `call.trusted`. `reading_posts`: its POSTs only read. `replays`: writes honour `Idempotency-Key`;
     `secret_answers`: what they answer may hold a secret, so it is kept sealed.
     """
 
@@ -52,10 +53,13 @@ class Door(APIView):
     opens: ClassVar[frozenset[str]] = ALL
     changes_schema: ClassVar[frozenset[str]] = NONE
     recalls: ClassVar[frozenset[str]] = NONE
+    compares: ClassVar[frozenset[str]] = NONE
     reading_posts: ClassVar[bool] = False
     replays: ClassVar[bool] = True
     secret_answers: ClassVar[bool] = False
     body_limit: ClassVar[int] = body.MAX_BYTES
+    refusal_schema: ClassVar[Schema] = ref("Error")
+    refusal_media: ClassVar[tuple[str, ...]] = (answers.JSON,)
     schema = DoorSchema()
     authentication_classes = ()
     permission_classes = ()
@@ -111,10 +115,10 @@ class Door(APIView):
         if not self.identifies:
             return handler(call, **kwargs)
         limits.check_empty(call)
-        if call.request.method in self.recalls:
-            at_once = self._recalled if self.reads(call) else self._trusted
-            if found := at_once(call, handler, kwargs):
-                return found
+        if call.request.method in self.compares and (found := self._trusted(call, handler, kwargs)):
+            return found
+        if call.request.method in self.recalls and (found := self._recalled(call, handler, kwargs)):
+            return found
         call.identity = self._identity(call)
         self._admit(call)
         if call.trusted is None:

@@ -114,6 +114,19 @@ def test_a_revoked_key_writes_no_more(guest, people, acme):
     assert made_by(people, acme, "too late") == 0
 
 
+def test_a_revoked_key_mutates_no_more(guest, people, acme):
+    made, key = guest
+    text = 'mutation { api_lead_create(data: {name: "mutated"}) { id } }'
+    first = made.post("/api/v1/graphql", {"query": text})
+    assert first.status_code == 200, first.content
+    assert "errors" not in first.json(), first.json()
+    with tenant_scope(acme):
+        row = ApiKey.objects.get(prefix=key.removeprefix("osk_").split("_")[0])
+        revoke_key(key_id=row.id, by=people.actor("manager"))
+    assert made.post("/api/v1/graphql", {"query": text}).status_code == 401
+    assert made_by(people, acme, "mutated") == 1
+
+
 def test_a_right_to_write_taken_away_is_gone_at_once(guest, people, acme):
     made, _ = guest
     change(made, "while it holds")

@@ -93,15 +93,15 @@ def test_a_thousand_are_queued_at_a_pace_and_each_runs_once(
     dead(acme, anna, 1000)
     with tenant_scope(acme):
         assert replay.matching(Wish(name="test.note")) == 1000
-        asked = replay.replay(Wish(name="test.note"), by=boss, per_second=20)
+        asked = replay.replay(Wish(name="test.note"), by=boss, per_second=5)
     run_all(1)
     row = job(asked)
-    assert (row.state, row.result) == ("done", {"queued": 1000, "refused": 0, "seconds": 50})
+    assert (row.state, row.result) == ("done", {"queued": 1000, "refused": 0, "seconds": 200})
     with platform_scope("test"), connections["default"].cursor() as cursor:
         cursor.execute(PACE)
         resting, spread = cursor.fetchone()
     assert resting == 1000
-    assert spread > 45
+    assert spread > 190
     mended(wake=False)
     assert run_all() < 1000, "they rest until their turn"
     awake()

@@ -53,7 +53,8 @@ class RecordsDoor(Door):
     """`GET` and `POST /data/:object`."""
 
     opens: ClassVar[frozenset[str]] = NONE
-    recalls: ClassVar[frozenset[str]] = READS | {"POST"}
+    recalls: ClassVar[frozenset[str]] = READS
+    compares: ClassVar[frozenset[str]] = frozenset({"POST"})
 
     @describe("List records", answer=PAGE, parameters=LIST_PARAMETERS, tag="data")
     def get(self, call: Call, name: str) -> HttpResponse:
@@ -70,7 +71,8 @@ class RecordDoor(Door):
     """`GET`, `PATCH` and `DELETE /data/:object/:id`."""
 
     opens: ClassVar[frozenset[str]] = NONE
-    recalls: ClassVar[frozenset[str]] = READS | {"PATCH"}
+    recalls: ClassVar[frozenset[str]] = READS
+    compares: ClassVar[frozenset[str]] = frozenset({"PATCH"})
 
     @describe("Read a record", answer=ONE, answers={304: None}, parameters=SELECT, tag="data")
     def get(self, call: Call, name: str, record_id: str) -> HttpResponse:

@@ -10,7 +10,7 @@ from graphql.language import OperationType
 
 from apps.api import answers
 from apps.api.call import Call
-from apps.api.contract import TEXT, Parameter, describe, shape
+from apps.api.contract import TEXT, Parameter, Schema, describe, shape
 from apps.api.door import NONE, Door
 from apps.api.graphql import asking
 from apps.api.graphql.problems import BEFORE_THE_SCHEMA, Unfit, of_failure, refused
@@ -43,6 +43,8 @@ class GraphQLDoor(Door):
 
     opens: ClassVar[frozenset[str]] = NONE
     recalls: ClassVar[frozenset[str]] = frozenset({"GET", "HEAD", "POST"})
+    refusal_schema: ClassVar[Schema] = ANSWER
+    refusal_media: ClassVar[tuple[str, ...]] = (answers.JSON, RESPONSE)
 
     @describe(
         "A GraphQL query",

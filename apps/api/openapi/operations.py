@@ -1,13 +1,14 @@
 """From a door's `describe(...)` to an OpenAPI operation; drf-spectacular walks the routes and asks this."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
-from apps.api.contract import OBJECT, Operation, Parameter, describe, ref
+from apps.api.contract import OBJECT, Operation, Parameter, Schema, describe
 from apps.api.idempotency import is_required
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -87,14 +88,14 @@ def _responses(door: Any, told: Operation, method: str) -> dict[str, Any]:
     if method in WRITES:
         refused |= {*OF_WRITES, *WITH_BODY}
     for status in sorted(refused):
-        made.setdefault(str(status), refusal(status))
+        made.setdefault(str(status), refusal(status, door.refusal_schema, door.refusal_media))
     return made
 
 
-def refusal(status: int) -> dict[str, Any]:
+def refusal(status: int, schema: Schema, media: Sequence[str]) -> dict[str, Any]:
     """Return the documented form of an error answer."""
     headers = HEADERS | (RETRY if status in (409, 429, 503) else {})
-    content = {"application/json": {"schema": dict(ref("Error"))}}
+    content = {kind: {"schema": dict(schema)} for kind in media}
     return {"description": HTTPStatus(status).phrase, "headers": headers, "content": content}
 
 
