@@ -18,6 +18,7 @@ from apps.objects.kinds.kind import kind_of
 from apps.objects.kinds.markup import cleaned
 from apps.objects.kinds.place import ADDRESS_PARTS, BOUNDS
 from apps.objects.kinds.secret import MASK
+from apps.objects.kinds.signature import LEAD
 from apps.portal import show
 from apps.portal.cells import clock, part_label
 
@@ -235,11 +236,14 @@ class Secret(Widget):
 
 
 class Signature(Widget):
-    """A place to draw."""
+    """A place to draw; only a picture is shown again, whatever the address put into the form."""
 
     template = "signature"
     wide = True
     grouped = True
+
+    def shown(self, text: str) -> str:
+        return text if text.startswith(LEAD) else ""
 
     def attributes(self, f: FieldDef) -> dict[str, str]:
         return {}

@@ -386,3 +386,21 @@ def test_no_question_guesses_a_secret(world, source):
         world.rows(source)
     plain = json.loads(json.dumps(source).replace("f_secret", "title"))
     world.rows(plain)  # the control: the same question about a field that may be asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "harm"),
+    [
+        ("richtext", '<img src=x onerror="alert(1)">'),
+        ("html", "<script>alert(1)</script>"),
+        ("signature", "https://example.com/track.png"),
+        ("secret", "hunter2"),
+        ("color", '"><script>alert(1)</script>'),
+        ("composite", '{"width": "\\"><script>alert(1)</script>"}'),
+    ],
+)
+def test_what_an_address_puts_into_a_form_is_harmless(world, kind, harm):
+    html = shown_input(world, kind, {f"f_{kind}": harm})
+    for alive in ("<script", "onerror", "track.png", "hunter2"):
+        assert alive not in html
+    assert "alert(1)" not in html or "&lt;script&gt;" in html

@@ -1,14 +1,17 @@
 """The kinds with more than a word or a number: what they take, what they refuse, and what they keep secret."""
 
 import base64
+import datetime as dt
 import struct
 import zlib
 from decimal import Decimal
 
 import pytest
+from django.db import connections
 
 from apps.objects.definitions import FieldDef
 from apps.objects.kinds import KINDS, AcceptContext, FieldProblem, kind_of
+from apps.objects.kinds.autonumber import NextNumber, format_problem
 from apps.objects.kinds.markup import cleaned, rendered, words
 from apps.objects.kinds.secret import MASK
 from apps.objects.parse import load_body
@@ -160,6 +163,18 @@ def test_code_says_its_language():
         {"name": "qa_x", "fields": {"title": {"type": "text"}, "x": {"type": "code", "language": "sql"}}}
     )
     assert field_item(made, made.fields["x"])["language"] == "sql"
+
+
+def test_numbers_have_formats(database):
+    year = dt.datetime.now(dt.UTC)
+    assert format_problem("A-{YY}{MM}-{000}") is None
+    assert "{QQ}" in str(format_problem("A-{QQ}-{000}"))
+    with connections["default"].raw_cursor() as cursor:
+        text, params = NextNumber("numbers", "A-{YY}-{000}").as_sql(None, connections["default"])
+        cursor.execute(
+            "SELECT " + text.replace("nextval(%s::regclass)", "7"), [p for p in params if p != '"numbers"']
+        )
+        assert cursor.fetchone()[0] == f"A-{year:%y}-007"
 
 
 # -- parts ---------------------------------------------------------------------------------------------

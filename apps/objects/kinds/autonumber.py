@@ -19,7 +19,7 @@ from apps.objects.kinds.text import clean_text
 DEFAULT_FORMAT = "{0000}"
 COUNTER = re.compile(r"\{(0+)\}")
 TOKEN = re.compile(r"\{([^{}]*)\}")
-DATES = ("YYYY", "MM", "DD")
+DATES = ("YYYY", "YY", "MM", "DD")
 
 
 def format_problem(pattern: str) -> str | None:
@@ -29,7 +29,7 @@ def format_problem(pattern: str) -> str | None:
         return "it needs the counter once, written as zeros in braces, such as ACC-{0000}"
     unknown = [t for t in tokens if t not in DATES and set(t) != {"0"}]
     if unknown:
-        return f"{{{unknown[0]}}} is unknown; use zeros, {{YYYY}}, {{MM}} or {{DD}}"
+        return f"{{{unknown[0]}}} is unknown; use zeros, {{YYYY}}, {{YY}}, {{MM}} or {{DD}}"
     if "{" in TOKEN.sub("", pattern) or "}" in TOKEN.sub("", pattern):
         return "a brace is open"
     return None
