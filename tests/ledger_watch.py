@@ -256,6 +256,7 @@ CHANGE_NOTHING = {
     "POST api/v1/auth/organization/set-active": "a session's tenant is fixed; only its own can be named",
     "POST api/v1/auth/sign-up/email": "refused: people come by invitation",
     "POST language": "sets a cookie",
+    "POST o/<name>/conditions": "a question in a body",
     "POST o/<name>/filter": "turns a form into an address",
     "POST preferences": "how a person likes their lists",
     "POST ^api(?:/[\\s\\S]*)?\\Z": "refuses what no door serves",

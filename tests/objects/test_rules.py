@@ -32,6 +32,11 @@ DEAL = {
         "ends": {"type": "date"},
         "owner_mail": {"type": "text", "defaultValue": {"dialect": "cel", "source": "current_user.email"}},
         "code": {"type": "text"},
+        "stamp": {
+            "type": "text",
+            "readonly": True,
+            "defaultValue": {"dialect": "cel", "source": "upper(record.name)"},
+        },
         "contact": {"type": "text"},
         "extra": {"type": "json"},
         "tier": {
@@ -261,6 +266,9 @@ def test_a_default_is_computed(by):
     assert deal["starts"] in (week.isoformat(), (week - dt.timedelta(days=1)).isoformat())
     assert "@" in deal["owner_mail"]
     assert made(by, starts="2026-01-01").record()["starts"] == "2026-01-01"
+    assert (
+        made(by, stamp="mine").record()["stamp"] == "ANN"
+    )  # nobody writes it, so it is computed all the same
 
 
 def test_every_door_of_the_services_meets_the_rules(by):

@@ -10,6 +10,7 @@ from typing import Any
 from apps.core.cel.errors import CelError
 
 SIZE_LIMIT = 10_000
+MOST_DIGITS = 400
 RESERVED = frozenset(
     (
         *("as", "break", "const", "continue", "else", "for", "function", "if", "import"),
@@ -68,8 +69,10 @@ def tokens(source: str) -> list[Token]:
 def _token(match: re.Match[str], pos: int) -> Token:
     text = match[0]
     if match["float"]:
-        return Token("float", text, pos, Decimal(text))
+        return Token("float", text, pos, _decimal(text, pos))
     if match["int"]:
+        if len(text) > MOST_DIGITS:
+            raise CelError("The number has too many digits.", pos, code="too_large")
         unsigned = text[-1] in "uU"
         digits = text.rstrip("uU")
         value = int(digits, 16) if digits[:2] in ("0x", "0X") else int(digits)
@@ -77,6 +80,14 @@ def _token(match: re.Match[str], pos: int) -> Token:
     if match["quoted"]:
         return Token("quoted", match["quoted"], pos)
     return Token("name" if match["name"] else "sign", text, pos)
+
+
+def _decimal(text: str, pos: int) -> Decimal:
+    """Return the number; one that could not be written out in full is refused before anybody tries."""
+    number = Decimal(text)
+    if len(text) > MOST_DIGITS or abs(number.adjusted()) > MOST_DIGITS:
+        raise CelError("The number has too many digits.", pos, code="too_large")
+    return number
 
 
 def _string(source: str, match: re.Match[str]) -> tuple[Token, int]:

@@ -52,7 +52,7 @@ def create(
 def made(call: Call, data: Mapping[str, Any], source_id: str | None = None) -> Written:
     """Make a record within an open call."""
     accepted = accept(call, data, creating=True)
-    rules.defaults(call, accepted, data)
+    rules.defaults(call, accepted)
     record_id, values = uuid7(), accepted.values
     if call.obj.owner_field is None:
         values["owner_id"] = None

@@ -58,14 +58,14 @@ class Judging:
         )
 
 
-def defaults(call: Call, accepted: Accepted, given: Row) -> None:
+def defaults(call: Call, accepted: Accepted) -> None:
     """Fill the fields whose default is an expression and that the new record leaves out."""
     ready = conditions.of(call.obj)
     if ready is None or not ready.defaults:
         return
     faults: list[FieldError] = []
     for name, expression in ready.defaults.items():
-        if name in given:
+        if name in accepted.values:
             continue
         found = call.obj.fields[name]
         at = frame(call, _whole(call, accepted.values), None, accepted.values)

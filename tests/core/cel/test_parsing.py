@@ -136,6 +136,9 @@ def test_two_grammars_that_differ_are_told_apart():
         "1" + "+1" * 500,
         "[" * 3000,
         "a" * 20_000,
+        "9" * 5_000,
+        "1e999999999",
+        "1." + "1" * 500,
     ],
 )
 def test_what_is_too_large_is_refused_and_does_not_recurse(source):

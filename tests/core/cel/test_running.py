@@ -103,6 +103,8 @@ FAULTS = (
     "min(record.gone, 'a') == 'a'",
     "int('x') == 1",
     "round(record.score, 50) == 1",
+    "int(decimal('1e999')) == 1",
+    "int(record.amount * 1e300) == 1",
 )
 
 
