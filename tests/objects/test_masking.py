@@ -225,3 +225,12 @@ def test_a_mask_is_for_text_and_known_by_name():
     assert "cannot be masked" in str(refusal.value)
     with pytest.raises(Problem):
         load_body(CONTACT | {"fields": {"name": {"type": "text", "maskingRule": "stars"}}})
+
+
+def test_a_formula_cannot_show_what_a_mask_hides():
+    shown = {"type": "formula", "expression": "record.card + '!'", "returnType": "text"}
+    with pytest.raises(Problem) as refusal:
+        load_body(CONTACT | {"fields": CONTACT["fields"] | {"shown": shown}})
+    assert "that card masks" in str(refusal.value)
+    clear = shown | {"expression": "record.name + '!'"}
+    load_body(CONTACT | {"fields": CONTACT["fields"] | {"shown": clear}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from psycopg import sql
@@ -90,8 +90,18 @@ class _Judge:
             return None
         tree = inlined(expression.tree, {name: formula.tree for name, formula in formulas.items()})
         reads = names(tree)
+        if self.unmasks(found, reads):
+            return None
         formula = Formula(source, tree, self.sql(tree), reads)
         return replace(found, return_type=found.return_type or results[0], formula=formula)
+
+    def unmasks(self, found: FieldDef, reads: Iterable[str]) -> bool:
+        """Note, and say, that the formula would show to everybody what some see a mask of."""
+        masked = sorted(name for name in reads if name in self.fields and self.fields[name].masking)
+        for name in masked:
+            cure = f"Leave {name} out, or remove its maskingRule."
+            self.fail(found.name, "conflict", f"The formula would show the value that {name} masks.", cure)
+        return bool(masked)
 
     def sql(self, tree: Node) -> str:
         return "".join(self.piece(piece) for piece in lower(tree).sql)
