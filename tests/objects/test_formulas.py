@@ -183,6 +183,47 @@ def test_a_changed_formula_is_made_anew_over_the_records_there_are(shop, people,
             transaction.set_rollback(True)
 
 
+BILL = {
+    "name": "qf_bill",
+    "sharingModel": "public_read_write",
+    "fields": {
+        "title": {"type": "text"},
+        "total": {
+            "type": "summary",
+            "summaryOperations": {"object": "qf_line", "function": "sum", "field": "net"},
+        },
+        "gross": {"type": "formula", "expression": "record.total * 2"},
+    },
+}
+
+
+def line(factor):
+    net = {"type": "formula", "expression": f"record.price * {factor}"}
+    fields = {"title": {"type": "text"}, "bill": {"type": "master_detail", "reference": "qf_bill"}}
+    return load_body(
+        {**BILL, "name": "qf_line", "fields": fields | {"price": {"type": "currency"}, "net": net}}
+    )
+
+
+def test_a_summary_rolls_up_formulas_and_counts_again_when_one_changes(shop, clean_connection):
+    with owner_session(), tenant_scope(shop):
+        publish_objects([load_body(BILL), line(3)], by=SYSTEM)
+        bill = records.create("qf_bill", {"title": "Bill"}, by=SYSTEM).id
+        for price in (1, 2):
+            made = records.create("qf_line", {"title": "x", "bill": bill, "price": price}, by=SYSTEM)
+
+        def totals():
+            row = query.get("qf_bill", bill, by=SYSTEM).record()
+            return row["total"], row["gross"]
+
+        assert totals() == (9, 18)
+        records.update("qf_line", made.id, {"price": 5}, by=SYSTEM)
+        assert totals() == (18, 36)
+        publish_objects([line(10)], by=SYSTEM)
+        assert totals() == (60, 120)
+        transaction.set_rollback(True)
+
+
 def test_an_unchanged_object_plans_nothing(shop, clean_connection):
     with tenant_scope(shop):
         assert plan_objects([load_body(INVOICE)]).empty

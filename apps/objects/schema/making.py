@@ -11,7 +11,8 @@ from apps.objects.schema.machines import Machine
 from apps.objects.schema.rollups import rollups
 from apps.objects.schema.trees import trees
 
-MAKERS = (rollups, links, trees, generated)
+# Columns come first: a roll-up counts what a formula computes.
+MAKERS = (generated, rollups, links, trees)
 
 
 def machines(objects: Mapping[str, ObjectDef]) -> dict[str, Machine]:

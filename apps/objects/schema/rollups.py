@@ -10,10 +10,12 @@ statement's snapshot then sees whatever the last holder of the lock committed. N
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 
 from psycopg import sql
 
 from apps.objects.definitions import FieldDef, ObjectDef, Summary
+from apps.objects.describe import filter_fields
 from apps.objects.kinds.naming import named
 from apps.objects.query.filters import FilterReader
 from apps.objects.query.macros import Moment
@@ -100,7 +102,7 @@ class _Group:
                 )
         before, after = (sql.SQL(", ").join(self.variables(side)) for side in ("old", "new"))
         return sql.SQL(
-            "DECLARE\n"
+            "{formulas}DECLARE\n"
             "  old_master uuid := CASE WHEN OLD.deleted_at IS NULL THEN OLD.{link} END;\n"
             "  new_master uuid := CASE WHEN NEW.deleted_at IS NULL THEN NEW.{link} END;\n"
             "{given}"
@@ -120,6 +122,7 @@ class _Group:
             "  RETURN NULL;\n"
             "END"
         ).format(
+            formulas=self.formulas(),
             link=sql.Identifier(self.link),
             given=sql.SQL("").join(given),
             before=before,
@@ -130,6 +133,16 @@ class _Group:
             more=self.sets("+ {new}"),
             moved=self.sets("+ {new} - {old}"),
         )
+
+    def formulas(self) -> sql.Composable:
+        """Name the formulas that are rolled up, so that a changed one makes the machine anew and counts again."""
+        named_ = {name for _f, s in self.rolled for name in (s.source, *filter_fields(s.filter)) if name}
+        found = {name: self.child.fields[name].formula for name in named_ & self.child.fields.keys()}
+        texts = [f"{name}={formula.sql}" for name, formula in sorted(found.items()) if formula is not None]
+        if not texts:
+            return sql.SQL("")
+        mark = blake2b("\n".join(texts).encode(), digest_size=8).hexdigest()
+        return sql.SQL(f"-- formulas {mark}\n")  # type: ignore[arg-type]
 
     def variables(self, side: str) -> list[sql.Composable]:
         return [sql.Identifier(f"{side}_{number}") for number in range(len(self.rolled))]
