@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from threading import Lock
 
 from django.conf import settings
@@ -9,9 +10,11 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse
+from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 
 from apps.core.db.here import here
+from apps.core.db.owner import owner_session
 from apps.core.scope import platform_scope, tenant_scope
 from apps.tenants.queries import TenantSnapshot, tenant_by_host
 
@@ -97,7 +100,7 @@ class TenantMiddleware:
 class ScopeMiddleware:
     """Runs a page, with its session and its identity, in one transaction of its tenant (or of the platform).
 
-    A page that fails is rolled back. The API opens its own scopes: most of its reads need no transaction.
+    A page that fails is rolled back. A POST to a view marked `changes_schema` runs with the owner's login. The API opens its own scopes: most of its reads need no transaction.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -109,10 +112,22 @@ class ScopeMiddleware:
             return self.get_response(request)
         tenant: TenantSnapshot | None = request.tenant  # type: ignore[attr-defined]
         scope = tenant_scope(tenant.ref) if tenant else platform_scope("page of the platform")
-        with scope:
+        login = owner_session() if tenant and _changes_schema(request) else nullcontext()
+        with login, scope:
             response = self.get_response(request)
             if response.status_code >= 500 and here().in_atomic_block:
                 transaction.set_rollback(True)
             if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
                 response.render()
         return response
+
+
+def _changes_schema(request: HttpRequest) -> bool:
+    """Tell whether the page asked for says of itself that it changes tables."""
+    if request.method != "POST":
+        return False
+    try:
+        view = resolve(request.path_info, getattr(request, "urlconf", None)).func
+    except Resolver404:
+        return False
+    return bool(getattr(view, "changes_schema", False))

@@ -225,11 +225,13 @@ def _value(name: str, route: str, object_name: str, side: Side) -> str:
         "token": "x" * 43,
         "rest": "nowhere",
         "session_id": str(uuid.uuid4()),
+        "share_id": str(uuid.uuid4()),
         "signed": "x",
         "module": "crm",
         "field": "account",
         "act": "discard",
         "number": "1",
+        "type_": "text",
     }
     if name in fixed:
         return fixed[name]

@@ -17,6 +17,8 @@ PATHS = [
     "/", "/o/crm_lead", "/o/crm_lead?q=zzzz", "/o/crm_lead?f=0.rating.in.hot&f=1.name.has.a", "/o/crm_lead/new", "/o/crm_lead/trash",
     "/search?q=a", "/settings/members", "/settings/permissions", "/settings/permissions/crm_sales", "/settings/permissions/new",
     "/settings/groups", "/settings/record-rules", "/settings/access?object=crm_lead&op=read",
+    "/settings/objects", "/settings/objects/new", "/settings/objects/crm_lead", "/settings/objects/crm_lead/new-field",
+    "/settings/objects/crm_lead/new-field/select", "/settings/objects/crm_lead/settings", "/settings/objects/crm_lead/history",
     "/settings/keys", "/settings/brand", "/settings/plan", "/settings/modules", "/settings/ledger", "/settings/ledger/integrity", "/settings/status", "/settings/jobs", "/profile", "/profile/password",
     "/profile/sessions", "/nothing-here",
 ]  # fmt: skip

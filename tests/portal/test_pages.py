@@ -10,7 +10,10 @@ from tests.portal.atelier import Atelier
 PAGES = [
     "/", "/o/crm_lead", "/o/crm_account", "/o/crm_contact", "/o/crm_opportunity", "/o/crm_lead/new", "/o/crm_lead/trash",
     "/search?q=a", "/palette?q=an", "/settings/members", "/settings/permissions", "/settings/permissions/crm_sales",
-    "/settings/permissions/new", "/settings/keys", "/settings/brand", "/settings/plan", "/settings/modules", "/settings/ledger",
+    "/settings/permissions/new", "/settings/objects", "/settings/objects/new", "/settings/objects/crm_lead",
+    "/settings/objects/crm_lead/settings", "/settings/objects/crm_lead/new-field",
+    "/settings/objects/crm_lead/new-field/select", "/settings/objects/crm_lead/fields/status",
+    "/settings/objects/crm_lead/history", "/settings/keys", "/settings/brand", "/settings/plan", "/settings/modules", "/settings/ledger",
     "/settings/ledger/integrity", "/settings/status",
     "/settings/jobs", "/profile", "/profile/password", "/profile/sessions",
 ]  # fmt: skip

@@ -107,6 +107,12 @@ def settled() -> list[tuple[str, bool, list[Any]]]:
     return [(row.name, False, row.told) for row in Overlay.objects.filter(state=ACTIVE) if row.told]
 
 
+def own_fields() -> dict[str, int]:
+    """Return how many fields of its own the tenant has on each module's object with a layer."""
+    rows = Overlay.objects.filter(state=ACTIVE).values_list("name", "body")
+    return {name: len(body.get("fields", {})) for name, body in rows}
+
+
 def forget(name: str) -> None:
     """Remove every layer of an object that is gone."""
     Overlay.objects.filter(name=name).delete()

@@ -47,6 +47,12 @@ def page(view: View) -> View:
     return shown
 
 
+def changes_schema(view: View) -> View:
+    """Mark the outermost wrapper of a page whose POST changes tables: it runs with the owner's login."""
+    view.changes_schema = True  # type: ignore[attr-defined]
+    return view
+
+
 def open_page(view: View) -> View:
     """Show the page to anybody; refusals as in `page`."""
 

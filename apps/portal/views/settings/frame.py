@@ -20,6 +20,7 @@ def base(request: HttpRequest, current: str) -> dict[str, Any]:
         ("groups", "hierarchy-2", _("Roles and teams"), access.has_system("manage_permissions")),
         ("record-rules", "share", _("Rules about records"), access.has_system("manage_permissions")),
         ("access", "table", _("Who may do what"), True),
+        ("objects", "table-options", _("Objects"), access.has_system("manage_metadata")),
         ("keys", "key", _("API keys"), True),
         ("webhooks", "webhook", _("Webhooks"), access.has_system("manage_webhooks")),
         ("brand", "palette", _("Branding"), access.has_system("manage_settings")),
