@@ -9,7 +9,7 @@ from apps.api import answers
 from apps.api.call import Call
 from apps.api.contract import ANYTHING, OBJECT, TEXT, Parameter, Schema, array, describe, ref, shape
 from apps.api.data.access import served_object
-from apps.api.data.writing import DROPPED, IF_MATCH, expected_version
+from apps.api.data.writing import DROPPED, IF_MATCH, WARNINGS, expected_version
 from apps.api.door import Door
 from apps.audit.types import FieldChange
 from apps.core.canonical import instant
@@ -139,6 +139,7 @@ class RestoreVersionDoor(Door):
             restoredVersion=WHOLE,
             skipped={"type": "object", "additionalProperties": TEXT},
             droppedFields=DROPPED,
+            warnings=WARNINGS,
             required=["object", "id", "record", "restoredVersion", "skipped"],
         ),
         body=shape(fields=array(TEXT), required=[]),

@@ -23,8 +23,24 @@ DROPPED = array(
         required=["object", "fields", "reason"],
     )
 )
+WARNINGS = array(
+    shape(
+        name=TEXT,
+        severity=TEXT,
+        field=TEXT,
+        code=TEXT,
+        message=TEXT,
+        required=["name", "message"],
+        extra=True,
+    )
+)
 WRITTEN = shape(
-    object=TEXT, id=TEXT, record=ref("Record"), droppedFields=DROPPED, required=["object", "id", "record"]
+    object=TEXT,
+    id=TEXT,
+    record=ref("Record"),
+    droppedFields=DROPPED,
+    warnings=WARNINGS,
+    required=["object", "id", "record"],
 )
 IF_MATCH = Parameter(
     "If-Match", "`updated_at` (or the version) of the copy that was changed.", place="header"
@@ -123,7 +139,7 @@ class CloneDoor(Door):
     @describe(
         "Copy a record",
         answer=shape(
-            object=TEXT, id=TEXT, sourceId=TEXT, record=ref("Record"), droppedFields=DROPPED,
+            object=TEXT, id=TEXT, sourceId=TEXT, record=ref("Record"), droppedFields=DROPPED, warnings=WARNINGS,
             required=["object", "id", "sourceId", "record"],
         ),
         status=201,
