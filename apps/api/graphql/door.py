@@ -68,9 +68,16 @@ class GraphQLDoor(Door):
         return self._run(call)
 
     def reads(self, call: Call) -> bool:
-        """Say whether the request's operation is none that changes something."""
-        tenant = call.tenant or (call.identity.tenant if call.identity else None)
-        return not asking.is_mutation(_wish(call).operation(tenant))
+        """Say whether the request's operation is none that changes something; of strangers nothing is read."""
+        identity = call.identity or recall(call.request)
+        if identity is None:
+            return True
+        try:
+            return not asking.is_mutation(_wish(call).operation(call.tenant or identity.tenant))
+        except Problem:
+            if call.identity is None:
+                return True
+            raise
 
     def refused(self, call: Call, problem: Problem) -> HttpResponse:
         """Answer with errors in GraphQL's shape."""
@@ -79,22 +86,14 @@ class GraphQLDoor(Door):
         # A request that is well-formed is answered with 200 in plain JSON, says the specification.
         if kind == answers.JSON and isinstance(problem, Unfit) and problem.code not in BEFORE_THE_SCHEMA:
             status = 200
-        content = answers.encode(of_failure(problem))
+        content = answers.encode(of_failure(problem, alone=status == 200 or kind == RESPONSE))
         return HttpResponse(content, status=status, content_type=kind, headers=problem.headers)
 
-    def _recalled(
+    def _trusted(
         self, call: Call, handler: Callable[..., HttpResponseBase], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        """Answer queries for the caller as last seen; a mutation never."""
-        known = recall(call.request)
-        if known is None or known.tenant is None:
-            return None
-        try:
-            if asking.is_mutation(_wish(call).operation(known.tenant)):
-                return None
-        except Problem:
-            return None
-        return super()._recalled(call, handler, kwargs)
+        """A mutation may be several writes: who asks is always asked first."""
+        return None
 
     def _run(self, call: Call) -> HttpResponse:
         assert call.tenant is not None
@@ -113,7 +112,7 @@ class GraphQLDoor(Door):
         assert call.identity is not None
         user = call.identity.user
         me = {"id": str(user.id), "name": user.name, "email": user.email}
-        asked = Asked(document, operation, wish.variables, call.actor, call.tenant, me)
+        asked = Asked(document, operation, wish.variables, call.actor, call.tenant, me, call.zone)
         if asking.is_mutation(operation):
             return _send(call, write(asked, call))
         answer = run(asked)

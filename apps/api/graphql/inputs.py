@@ -16,11 +16,15 @@ from apps.api.graphql.scalars import compared_as, shown_as
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.kinds import kind_of
 from apps.objects.kinds.kind import PRESENCE
+from apps.objects.query.grouping import BUCKETS, FUNCTIONS
 from apps.permissions.access import Access
 
 PREFIX = "f_"
 MANY = frozenset({"$in", "$nin", "$between"})
 WORDS = {"_and": "$and", "_or": "$or", "_not": "$not"}
+UNSPOKEN = frozenset({"true", "false", "null", "mro"})  # names of fields that no enum can hold
+Granularity = graphene.Enum("Granularity", [(word, word) for word in BUCKETS])
+Aggregate = graphene.Enum("Aggregate", [(word, word) for word in FUNCTIONS])
 Direction = graphene.Enum("Direction", [("ASC", "asc"), ("DESC", "desc")])
 
 
@@ -52,6 +56,22 @@ def where(value: Any) -> Any:
             made[name] = None
         else:
             made[name] = {f"${operator}": operand for operator, operand in item.items()}
+    return made
+
+
+def groups(given: Any) -> list[dict[str, Any]]:
+    """Return the keys of groups as the protocol writes them."""
+    names = {"field": "field", "granularity": "dateGranularity", "as": "alias"}
+    return [{names[key]: value for key, value in item.items() if value is not None} for item in given or ()]
+
+
+def measures(given: Any) -> list[dict[str, Any]]:
+    """Return the aggregates as the protocol writes them."""
+    names = {"function": "function", "field": "field", "as": "alias"}
+    made = []
+    for item in given or ():
+        plainly = {names[key]: value for key, value in item.items() if key in names and value is not None}
+        made.append(plainly | ({"filter": where(item["where"])} if item.get("where") is not None else {}))
     return made
 
 
@@ -109,6 +129,33 @@ class Inputs:
             f"{type_name(obj.name)}Order", fields, "One key of an order: one field and its direction."
         )
 
+    def groups(self, obj: ObjectDef, where: Any) -> tuple[Any, Any] | None:
+        """Return a key of groups and a measure; None where no field can group."""
+        name = type_name(obj.name)
+        names = [
+            field.name
+            for field in self.comparable(obj)
+            if kind_of(field).sortable and field.name not in UNSPOKEN
+        ]
+        if not names:
+            return None
+        known = graphene.Enum(f"{name}Field", [(found, found) for found in names])
+        by = [
+            ("field", graphene.InputField(known, name="field", required=True)),
+            ("granularity", graphene.InputField(Granularity, name="granularity")),
+            ("as", graphene.InputField(graphene.String, name="as", description="Its name in the rows.")),
+        ]
+        measure = [
+            ("function", graphene.InputField(Aggregate, name="function", required=True)),
+            ("field", graphene.InputField(known, name="field")),
+            ("as", graphene.InputField(graphene.String, name="as", description="Its name in the rows.")),
+            ("where", graphene.InputField(where, name="where")),
+        ]
+        return (
+            _input(f"{name}GroupBy", by, "A field whose values make groups; a date may be cut to its month."),
+            _input(f"{name}Measure", measure, "A figure of each group; `count` needs no field."),
+        )
+
     def data(self, obj: ObjectDef, *, creating: bool) -> Any | None:
         """Return what a new record is made of, or what of it may change; None when that is nothing."""
         editable = self._access.editable(obj)
@@ -139,3 +186,13 @@ def _given(field: FieldDef, creating: bool) -> Any:
 def _input(name: str, fields: Iterable[tuple[str, Any]], description: str) -> Any:
     meta = type("Meta", (), {"name": name, "description": description})
     return type(name, (graphene.InputObjectType,), {**attributes(fields), "Meta": meta})
+
+
+GroupOrder = _input(
+    "GroupOrder",
+    [
+        ("key", graphene.InputField(graphene.String, name="key", required=True)),
+        ("direction", graphene.InputField(Direction, name="direction")),
+    ],
+    "One key of an order of groups: a name in the rows.",
+)

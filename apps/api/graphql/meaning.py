@@ -6,7 +6,7 @@ from typing import Literal
 
 from graphql import GraphQLSchema
 
-Verb = Literal["one", "list", "create", "update", "delete", "restore", "me"]
+Verb = Literal["one", "list", "groups", "create", "update", "delete", "restore", "me"]
 
 
 @dataclass(frozen=True, slots=True)

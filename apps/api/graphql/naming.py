@@ -21,7 +21,7 @@ OWN = frozenset(
     }
     | {"Id", "Number", "Date", "DateTime", "Time", "Json"}
 )
-VERBS = ("_list", "_create", "_update", "_delete", "_restore")
+VERBS = ("_list", "_groups", "_create", "_update", "_delete", "_restore")
 
 
 def type_name(name: str) -> str:

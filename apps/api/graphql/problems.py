@@ -57,12 +57,15 @@ def of_problem(problem: Problem, path: Sequence[str] = (), node: Any = None) -> 
     return made | {"extensions": {"code": problem.code, "status": problem.status, **said}}
 
 
-def of_failure(problem: Problem) -> dict[str, Any]:
-    """Return the whole body of a refused request: the API's own error, and GraphQL's beside it."""
-    if isinstance(problem, Unfit):
-        return {"errors": problem.errors}
+def of_failure(problem: Problem, *, alone: bool) -> dict[str, Any]:
+    """Return the whole body of a refused request; unless `alone`, the API's own error stands beside GraphQL's."""
+    errors = problem.errors if isinstance(problem, Unfit) else [of_problem(problem)]
+    if alone:
+        return {"errors": errors}
     body = dict(problem.details) | problem.as_dict() | {"requestId": context.request_id.get() or ""}
-    return body | {"errors": [of_problem(problem)]}
+    if problem.status == 401:
+        body["error"] = problem.code
+    return body | {"errors": errors}
 
 
 def _place(place: SourceLocation) -> dict[str, int]:

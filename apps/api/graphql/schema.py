@@ -11,10 +11,10 @@ from typing import Any
 import graphene
 from graphql import specified_directives
 
-from apps.api.graphql.inputs import Inputs, attributes
+from apps.api.graphql.inputs import GroupOrder, Inputs, attributes
 from apps.api.graphql.meaning import Made, Member, Root
 from apps.api.graphql.naming import reference_names, root_name, type_name
-from apps.api.graphql.scalars import shown_as
+from apps.api.graphql.scalars import Json, shown_as
 from apps.objects.definitions import FieldDef, ObjectDef
 from apps.objects.query.plans import View
 from apps.objects.query.reading import REFERENCES
@@ -199,7 +199,30 @@ class _Builder:
             listed = f"{obj.name}_list"
             found.append((listed, graphene.Field(self._connection(obj, nodes), name=listed, args=arguments)))
             self._root(listed, Root("list", obj.name))
+            found += self._grouping(obj)
         return found
+
+    def _grouping(self, obj: ObjectDef) -> list[tuple[str, Any]]:
+        where = self.wheres[obj.name]
+        made = self.inputs.groups(obj, where)
+        if made is None:
+            return []
+        by, measure = made
+        arguments = {
+            "where": graphene.Argument(where),
+            "search": graphene.Argument(graphene.String, description="Words that must all occur."),
+            "by": graphene.Argument(graphene.List(graphene.NonNull(by))),
+            "measures": graphene.Argument(graphene.List(graphene.NonNull(measure))),
+            "having": graphene.Argument(Json, description='Over the measures: {"total": {"$gte": 100}}.'),
+            "orderBy": graphene.Argument(graphene.List(graphene.NonNull(GroupOrder))),
+            "first": graphene.Argument(graphene.Int, description="Rows of the answer."),
+            "offset": graphene.Argument(graphene.Int, description="Rows to leave out."),
+        }
+        name = f"{obj.name}_groups"
+        self._root(name, Root("groups", obj.name))
+        rows = graphene.List(graphene.NonNull(Json))
+        told = f"Figures of {obj.plural_label or obj.label}: rows of groups and measures."
+        return [(name, graphene.Field(rows, name=name, args=arguments, description=told))]
 
     def _root(self, name: str, root: Root) -> None:
         self.roots["query", name] = self.roots["subscription", name] = root

@@ -20,7 +20,7 @@ from apps.objects.query.compiler import check_named
 from apps.objects.query.filters import FilterReader
 from apps.objects.query.macros import Moment
 from apps.objects.query.plans import View
-from apps.objects.query.reading import finish, order, search, whole
+from apps.objects.query.reading import finish, from_ast, order, search, whole
 from apps.objects.query.run import as_id
 
 Nodes = list[FieldNode]
@@ -65,6 +65,7 @@ class Selector:
     made: Made
     fragments: dict[str, FragmentDefinitionNode]
     variables: dict[str, Any]
+    zone: dt.tzinfo = dt.UTC
     records: int = 0
     objects: set[str] = field(default_factory=set)
 
@@ -115,6 +116,32 @@ class Selector:
         self._settle(draft)
         return Listing(obj, query, fields, edges, page_info, laid, groups, self.made.types[name])
 
+    def groups(self, root: str, name: str, nodes: Nodes) -> tuple[ObjectDef, tree.Query]:
+        """Return what groups and measures ask for: the query of the protocol, in the schema's words."""
+        obj = self.view.catalog.object(name)
+        given = self.arguments(root, nodes[0])
+        self.objects.add(name)
+        first = _first(given, refusals.DEFAULT_LIMIT)
+        body = {
+            "where": inputs.where(given.get("where")),
+            "search": given.get("search"),
+            "groupBy": inputs.groups(given.get("by")),
+            "aggregations": inputs.measures(given.get("measures")) or [{"function": "count"}],
+            "having": given.get("having"),
+            "orderBy": [
+                {"field": key["key"], "order": key.get("direction") or "asc"}
+                for key in given.get("orderBy") or ()
+            ],
+            "limit": first,
+            "offset": given.get("offset"),
+        }
+        moment = Moment(self.view.access.user_id, self.view.tenant.id, self.zone)
+        query = from_ast(self.view.catalog, obj, body, moment)
+        self.records += first
+        limits.check_records(self.records)
+        check_named(self.view.access, self.view.catalog, obj, query.named)
+        return obj, query
+
     def one(self, root: str, name: str, nodes: Nodes) -> tuple[ObjectDef, tree.Query] | None:
         """Return what one record by its id asks for; None when the id cannot be one."""
         try:
@@ -136,7 +163,7 @@ class Selector:
 
     def _draft(self, obj: ObjectDef) -> _Draft:
         self.objects.add(obj.name)
-        moment = Moment(self.view.access.user_id, self.view.tenant.id, dt.UTC)
+        moment = Moment(self.view.access.user_id, self.view.tenant.id, self.zone)
         return _Draft(FilterReader(moment), obj)
 
     def _settle(self, draft: _Draft) -> None:

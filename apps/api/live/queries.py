@@ -70,7 +70,7 @@ def _look(request: HttpRequest, wish: Wish, before: Sight | None, *, whole: bool
         raise refused("Mutations are sent with POST to /api/v1/graphql.", code="GRAPHQL_MUTATION_ELSEWHERE")
     user = identity.user
     me = {"id": str(user.id), "name": user.name, "email": user.email}
-    answer = run(Asked(document, operation, wish.variables, identity.actor, call.tenant, me))
+    answer = run(Asked(document, operation, wish.variables, identity.actor, call.tenant, me, call.zone))
     once = operation.operation == OperationType.QUERY
     return Sight(
         name_of(call, identity), call.tenant, place, identity.clock, answer.objects, answer.body(), once

@@ -249,3 +249,36 @@ def test_a_persisted_query_stays_within_its_tenant(owner, keys):
     assert "data" in owner.post("/api/v1/graphql", asked).json()
     other = caller("globex", keys["owner@globex"]).post("/api/v1/graphql", asked).json()
     assert other["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+
+
+def test_groups_are_the_figures_of_rest(owner, account):
+    for score, status in ((1, "lost"), (2, "lost"), (30, "working")):
+        lead = {"name": "Group", "account": account["id"], "score": score, "status": status}
+        owner.post("/api/v1/data/api_lead", lead)
+    where = {"account": account["id"], "name": "Group"}
+    rest = {
+        "where": where,
+        "groupBy": ["status", {"field": "created_at", "dateGranularity": "month", "alias": "month"}],
+        "aggregations": [
+            {"function": "count", "alias": "n"},
+            {"function": "sum", "field": "score", "alias": "total", "filter": {"score": {"$gt": 1}}},
+        ],
+        "having": {"n": {"$gte": 2}},
+        "orderBy": [{"field": "total", "order": "desc"}],
+    }
+    expected = owner.post("/api/v1/data/api_lead/query", rest).json()["records"]
+    text = """query($w: ApiLeadWhere, $h: JSON) { api_lead_groups(where: $w, having: $h
+      by: [{field: status}, {field: created_at, granularity: month, as: "month"}]
+      measures: [{function: count, as: "n"}, {function: sum, field: score, as: "total", where: {score: {gt: 1}}}]
+      orderBy: [{key: "total", direction: DESC}]) }"""
+    given = {"w": {key: {"eq": value} for key, value in where.items()}, "h": rest["having"]}
+    found = data(owner, text, given)["api_lead_groups"]
+    assert found == expected
+    assert [(row["status"], row["n"], row["total"]) for row in found] == [("lost", 2, 2)]
+    counted = data(owner, f'{{ api_lead_groups(where: {{account: {{eq: "{account["id"]}"}}}}) }}')
+    assert counted["api_lead_groups"] == [{"count": 8}]
+
+
+def test_figures_that_cannot_be_made_are_refused(owner):
+    for arguments in ("measures: [{function: sum, field: name}]", "by: [{field: name, granularity: month}]"):
+        assert code(owner, f"{{ api_lead_groups({arguments}) }}") == "INVALID_QUERY"

@@ -44,6 +44,9 @@ ORACLES = {
     "nested": "{ api_account_list { nodes { api_lead_by_account { nodes { secret } } } } }",
     "a nested filter": '{ api_account_list { nodes { api_lead_by_account(where: {secret: {eq: "x"}}) { totalCount } } } }',
     "a nested order": "{ api_account_list { nodes { api_lead_by_account(orderBy: [{secret: ASC}]) { totalCount } } } }",
+    "groups": "{ api_lead_groups(by: [{field: secret}]) }",
+    "a measure": "{ api_lead_groups(measures: [{function: count, field: secret}]) }",
+    "a measure's filter": '{ api_lead_groups(measures: [{function: count, where: {secret: {eq: "x"}}}]) }',
     "its type": '{ __type(name: "ApiLead") { fields { name } } }',
     "creation": 'mutation { api_lead_create(data: {name: "x", secret: "y"}) { id } }',
     "change": 'mutation { api_lead_update(id: "%s", data: {secret: "y"}) { id } }',
@@ -79,6 +82,13 @@ def test_a_variable_tells_no_more(sales, given, field):
     body = post(sales, text, {"w": {field: {"eq": HIDDEN}}}).json()
     assert body["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert f"Field '{field}' is not defined by type 'ApiLeadWhere'." in body["errors"][0]["message"]
+
+
+def test_the_filter_of_groups_tells_nothing(sales, owner, given):
+    text = "query($h: JSON) { api_lead_groups(having: $h) }"
+    assert code(sales, text, {"h": {"secret": HIDDEN}}) == code(sales, text, {"h": {"absent": HIDDEN}})
+    mine = "{ api_lead_groups(measures: [{function: count}]) }"
+    assert data(sales, mine)["api_lead_groups"][0]["count"] < data(owner, mine)["api_lead_groups"][0]["count"]
 
 
 def test_a_search_does_not_look_into_it(sales, owner, given):

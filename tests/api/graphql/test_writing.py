@@ -113,3 +113,46 @@ def test_keys_are_asked_for_with_mutations_only(owner, settings):
     assert data(owner, "{ me { id } }")
     refused = errors(owner, 'mutation { api_lead_create(data: {name: "x"}) { id } }')[0]
     assert refused["extensions"]["code"] == "IDEMPOTENCY_KEY_REQUIRED"
+
+
+def test_a_revoked_key_writes_nothing_from_that_moment(people, acme):
+    """The process has just seen the key; a mutation asks anew all the same, and so does a query's read."""
+    from apps.identity.models import ApiKey
+    from apps.identity.services.keys import revoke_key
+
+    who = caller("acme", make_key(acme, people.actor("owner")))
+    assert data(who, "{ me { id } }")
+    assert made(who)
+    assert data(who, "{ api_lead_list(first: 1) { nodes { id } } }")
+    with tenant_scope(acme):
+        newest = ApiKey.objects.order_by("-id").first()
+        revoke_key(key_id=newest.id, by=people.actor("owner"))
+    for text in (CREATE, "{ api_lead_list(first: 1) { nodes { id } } }", "{ me { id } }"):
+        answer = post(who, text, {"data": {"name": "Late"}} if text == CREATE else {})
+        assert (answer.status_code, answer.json()["code"]) == (401, "INVALID_API_KEY")
+
+
+def test_strangers_are_told_nothing_of_a_document(nobody):
+    for text in ("{ me {", "{ nope }", "mutation { nope }"):
+        assert post(nobody, text).status_code == 401
+
+
+def test_the_records_of_another_tenant_are_absent(owner, keys):
+    theirs = (
+        caller("globex", keys["owner@globex"]).post("/api/v1/data/api_lead", {"name": "CANARY"}).json()["id"]
+    )
+    texts = {
+        "query($id: ID!) { api_lead(id: $id) { name } }": None,
+        "query($id: ID!) { api_lead_list(where: {id: {eq: $id}}) { totalCount nodes { name } } }": None,
+        'mutation($id: ID!) { api_lead_update(id: $id, data: {name: "x"}) { name } }': "RECORD_NOT_FOUND",
+        "mutation($id: ID!) { api_lead_delete(id: $id) }": "RECORD_NOT_FOUND",
+        "mutation($id: ID!) { api_lead_restore(id: $id) { name } }": "RECORD_NOT_FOUND",
+    }
+    for text, expected in texts.items():
+        body = post(owner, text, {"id": theirs}).json()
+        assert "CANARY" not in str(body)
+        assert body.get("errors", [{"extensions": {"code": None}}])[0]["extensions"]["code"] == expected
+    mine = caller("globex", keys["owner@globex"])
+    assert data(mine, next(iter(texts)), {"id": theirs}) == {"api_lead": {"name": "CANARY"}}, (
+        "negative control"
+    )
