@@ -89,11 +89,11 @@ class GraphQLDoor(Door):
         content = answers.encode(of_failure(problem, alone=status == 200 or kind == RESPONSE))
         return HttpResponse(content, status=status, content_type=kind, headers=problem.headers)
 
-    def _trusted(
+    def _recalled(
         self, call: Call, handler: Callable[..., HttpResponseBase], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        """A mutation may be several writes: who asks is always asked first."""
-        return None
+        """Answer queries for the caller as last seen; a mutation never, for it may be several writes."""
+        return super()._recalled(call, handler, kwargs) if self.reads(call) else None
 
     def _run(self, call: Call) -> HttpResponse:
         assert call.tenant is not None
