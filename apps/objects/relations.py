@@ -10,7 +10,7 @@ from apps.objects.definitions import FieldDef, ObjectDef, Summary
 from apps.objects.kinds import kind_of
 from apps.objects.parse import DefinitionError
 from apps.objects.query.macros import TOKEN
-from apps.objects.schema.rollups import condition, relationship
+from apps.objects.schema.rollups import condition, looked_at, relationship
 
 NUMBERS = ("numeric", "integer")
 Objects = Mapping[str, ObjectDef]
@@ -111,29 +111,11 @@ def _circles(objects: Objects) -> Iterator[DefinitionError]:
         for field in parent.fields.values():
             if field.summary is not None:
                 edges[parent.name, field.name] = [
-                    (field.summary.object, name) for name in _looked_at(field.summary)
+                    (field.summary.object, name) for name in looked_at(field.summary)
                 ]
     for name, field_name in _on_a_circle(edges):
         message = f"{name}.{field_name} would roll up itself."
         yield _fault(objects[name], field_name, "summaryOperations", "conflict", message)
-
-
-def _looked_at(summary: Summary) -> set[str]:
-    reader_fields = {summary.source} if summary.source else set()
-    return reader_fields | set(_filtered(summary.filter))
-
-
-def _filtered(filter_: Any) -> Iterator[str]:
-    if isinstance(filter_, Mapping):
-        for key, value in filter_.items():
-            if key == "$field":
-                yield value
-            elif not key.startswith("$"):
-                yield key
-            yield from _filtered(value)
-    elif isinstance(filter_, list | tuple):
-        for item in filter_:
-            yield from _filtered(item)
 
 
 def _on_a_circle(edges: Mapping[Any, Iterable[Any]]) -> list[Any]:

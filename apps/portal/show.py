@@ -211,7 +211,7 @@ def _url(value: Any, *_rest: Any) -> SafeString:
 
 
 CELLS: dict[str, Callable[..., SafeString]] = {
-    "number": lambda v, *_: format_html("{}", number(v)),
+    "number": lambda v, f, *_: format_html("{}", money(v, f.currency) if f.currency else number(v)),
     "percent": lambda v, *_: format_html("{}\u00a0%", number(v)),
     "currency": _currency,
     "boolean": _yes_no,

@@ -15,6 +15,7 @@ from apps.core.scope import tenant_scope
 from apps.objects import query, records
 from apps.objects.parse import DefinitionErrors, load_body
 from apps.objects.publish import plan_objects, publish_in, publish_objects
+from apps.portal import show
 
 WON = {"stage": {"$in": ["won", "it's $$ \\ done"]}, "amount": {"$gt": 0}}
 FUNCTIONS = ("count", "sum", "min", "max", "avg")
@@ -339,6 +340,58 @@ def test_renames_take_the_roll_up_along(here):
     )
     records.create("rx_part", {"title": "l", "order": order, "worth": 4}, by=SYSTEM)
     assert query.get("rx_order", order, by=SYSTEM).record()["s_sum"] == 4
+
+
+def test_a_sum_of_a_formula_follows_the_formula(here):
+    """Another formula gives the details other values without a write: the sums are counted anew."""
+
+    def publish_with(expression):
+        line = renamed(LINE)
+        worth = {"type": "formula", "expression": expression, "returnType": "number"}
+        fields = {**line["fields"], "worth": worth}
+        total = {
+            "type": "summary",
+            "summaryOperations": {"object": "rx_line", "function": "max", "field": "worth"},
+        }
+        sums = {
+            "type": "summary",
+            "summaryOperations": {"object": "rx_line", "function": "sum", "field": "worth"},
+        }
+        order = {"title": {"type": "text"}, "sums": sums, "most": total}
+        return publish({"name": "rx_order", "fields": order}, {**line, "fields": fields})
+
+    publish_with("record.amount * 2.0")
+    order = records.create("rx_order", {"title": "o"}, by=SYSTEM).id
+    for amount in (1, 5):
+        records.create("rx_line", {"title": "l", "order": order, "amount": amount}, by=SYSTEM)
+    found = query.get("rx_order", order, by=SYSTEM).record()
+    assert (found["sums"], found["most"]) == (12, 10)
+    publish_with("record.amount * 3.0")
+    found = query.get("rx_order", order, by=SYSTEM).record()
+    assert (found["sums"], found["most"]) == (18, 15)
+    index = "SELECT count(*) FROM pg_indexes WHERE schemaname = 't_acme' AND indexname = 'rx_line__order_worth__rix'"
+    with connections["default"].cursor() as cursor:
+        cursor.execute(index)
+        assert cursor.fetchone() == (1,)
+    assert publish_with("record.amount * 3.0").plan.empty
+
+
+def test_an_average_is_rounded_and_money_is_shown_as_such(here):
+    mean = {
+        "type": "summary",
+        "summaryOperations": {"object": "rx_line", "function": "avg", "field": "amount"},
+        "scale": 2,
+        "currency": "EUR",
+    }
+    body = {"name": "rx_order", "fields": {"title": {"type": "text"}, "mean": mean}}
+    publish(body, renamed(LINE))
+    order = records.create("rx_order", {"title": "o"}, by=SYSTEM).id
+    for amount in (1, 1, 2):
+        records.create("rx_line", {"title": "l", "order": order, "amount": amount}, by=SYSTEM)
+    value = query.get("rx_order", order, by=SYSTEM).record()["mean"]
+    assert value == Decimal("1.33")
+    definition = load_body(body)
+    assert "€" in show.cell(value, definition.fields["mean"], definition, show.Names({}, {}, "USD"))
 
 
 def refused(message, *bodies):

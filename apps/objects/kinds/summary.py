@@ -18,11 +18,11 @@ FROM_ZERO = frozenset({"count", "sum"})
 class SummaryKind(NumberKind):
     """A roll-up: count, sum, min, max or avg over the records that refer to this one.
 
-    A count and a sum of nothing are 0; the smallest, the greatest and the average of nothing are null.
+    `currency` shows it as money, `scale` rounds an average. A count and a sum of nothing are 0; the smallest, the greatest and the average of nothing are null.
     """
 
     name = "summary"
-    keys = frozenset({"summaryOperations"})
+    keys = frozenset({"summaryOperations", "currency", "scale"})
     generated = True
     widget = "readonly"
     uniqueable = False

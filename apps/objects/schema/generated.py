@@ -61,8 +61,14 @@ def generated(objects: Mapping[str, ObjectDef]) -> Iterator[Machine]:
                 parent=definition.name,
                 table=definition.table,
                 sql_type=kind_of(field).sql_type,
-                shape=tuple(_shape(definition.all_fields[name]) for name in sorted(field.formula.reads)),
+                shape=shape(definition, field),
             )
+
+
+def shape(definition: ObjectDef, field: FieldDef) -> tuple[str, ...]:
+    """Return the columns that a formula reads, as far as a change of them changes its values; () without one."""
+    reads = field.formula.reads if field.formula else ()
+    return tuple(_shape(definition.all_fields[name]) for name in sorted(reads))
 
 
 def _shape(field: FieldDef) -> str:

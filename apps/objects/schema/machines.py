@@ -27,6 +27,7 @@ class Machine:
 
     `sentence` says what it keeps right. `fill` are the statements that make it right for the rows there are, and
     `parent` the object whose rows they touch; `indexes` maps the names of indexes it needs to their statements.
+    `basis` is what its rows follow from besides the text: when that changes it is made, and fills, anew.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Machine:
     fill: tuple[str, ...] = ()
     indexes: tuple[tuple[str, str], ...] = ()
     parent: str = ""
+    basis: tuple[str, ...] = ()
 
     def build(self) -> list[str]:
         """Return the statements that make it."""

@@ -10,16 +10,16 @@ statement's snapshot then sees whatever the last holder of the lock committed. N
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
+from typing import Any
 
 from psycopg import sql
 
 from apps.objects.definitions import FieldDef, ObjectDef, Summary
-from apps.objects.describe import filter_fields
 from apps.objects.kinds.naming import named
 from apps.objects.query.filters import FilterReader
 from apps.objects.query.macros import Moment
 from apps.objects.query.where import Params, Slot, predicate
+from apps.objects.schema.generated import shape
 from apps.objects.schema.machines import Machine, Trigger, text
 
 MOVING = frozenset({"count", "sum"})  # kept by differences
@@ -57,6 +57,24 @@ def relationship(parent: ObjectDef, child: ObjectDef, summary: Summary) -> Field
     return chosen[0] if len(chosen) == 1 else None
 
 
+def looked_at(summary: Summary) -> set[str]:
+    """Return the fields of a detail that decide about a summary."""
+    return ({summary.source} if summary.source else set()) | set(_filtered(summary.filter))
+
+
+def _filtered(filter_: Any) -> Iterator[str]:
+    if isinstance(filter_, Mapping):
+        for key, value in filter_.items():
+            if key == "$field":
+                yield value
+            elif not key.startswith("$"):
+                yield key
+            yield from _filtered(value)
+    elif isinstance(filter_, list | tuple):
+        for item in filter_:
+            yield from _filtered(item)
+
+
 def rollups(objects: Mapping[str, ObjectDef]) -> Iterator[Machine]:
     """Yield a machine for each reference over which summaries are kept."""
     groups: dict[tuple[str, str, str], Rolled] = {}
@@ -68,6 +86,13 @@ def rollups(objects: Mapping[str, ObjectDef]) -> Iterator[Machine]:
                 groups.setdefault((child.name, link.name, parent.name), []).append((field, field.summary))
     for (child_name, link_name, parent_name), rolled in sorted(groups.items()):
         yield _Group(objects[parent_name], objects[child_name], link_name, rolled).machine()
+
+
+def rounded(field: FieldDef, summary: Summary, call: sql.Composable) -> sql.Composable:
+    """Return an average to the field's scale, anything else as it is."""
+    if summary.function != "avg" or field.scale is None:
+        return call
+    return sql.SQL("round({}, {})").format(call, sql.Literal(field.scale))
 
 
 class _Group:
@@ -89,7 +114,17 @@ class _Group:
             fill=(text(self.fill()),),
             indexes=tuple(self.indexes()),
             parent=self.parent.name,
+            basis=tuple(self.basis()),
         )
+
+    def basis(self) -> Iterator[str]:
+        """Yield the formulas that the summaries look at: new ones give the details other values, without a write."""
+        for _field, summary in self.rolled:
+            for name in sorted(looked_at(summary)):
+                found = self.child.all_fields.get(name)
+                if found is not None and found.formula is not None:
+                    yield found.formula.sql
+                    yield from shape(self.child, found)
 
     def body(self) -> sql.Composable:
         """Return the function: what the row gave before, what it gives now, and to whom."""
@@ -102,7 +137,7 @@ class _Group:
                 )
         before, after = (sql.SQL(", ").join(self.variables(side)) for side in ("old", "new"))
         return sql.SQL(
-            "{formulas}DECLARE\n"
+            "DECLARE\n"
             "  old_master uuid := CASE WHEN OLD.deleted_at IS NULL THEN OLD.{link} END;\n"
             "  new_master uuid := CASE WHEN NEW.deleted_at IS NULL THEN NEW.{link} END;\n"
             "{given}"
@@ -122,7 +157,6 @@ class _Group:
             "  RETURN NULL;\n"
             "END"
         ).format(
-            formulas=self.formulas(),
             link=sql.Identifier(self.link),
             given=sql.SQL("").join(given),
             before=before,
@@ -133,16 +167,6 @@ class _Group:
             more=self.sets("+ {new}"),
             moved=self.sets("+ {new} - {old}"),
         )
-
-    def formulas(self) -> sql.Composable:
-        """Name the formulas that are rolled up, so that a changed one makes the machine anew and counts again."""
-        named_ = {name for _f, s in self.rolled for name in (s.source, *filter_fields(s.filter)) if name}
-        found = {name: self.child.fields[name].formula for name in named_ & self.child.fields.keys()}
-        texts = [f"{name}={formula.sql}" for name, formula in sorted(found.items()) if formula is not None]
-        if not texts:
-            return sql.SQL("")
-        mark = blake2b("\n".join(texts).encode(), digest_size=8).hexdigest()
-        return sql.SQL(f"-- formulas {mark}\n")  # type: ignore[arg-type]
 
     def variables(self, side: str) -> list[sql.Composable]:
         return [sql.Identifier(f"{side}_{number}") for number in range(len(self.rolled))]
@@ -170,10 +194,15 @@ class _Group:
                 value: sql.Composable = sql.SQL("m.{} {}").format(column, moved)
             else:
                 value = sql.SQL(
-                    "(SELECT {}(c.{}) FROM {} c WHERE c.{} = m.id AND c.deleted_at IS NULL AND {})"
+                    "(SELECT {} FROM {} c WHERE c.{} = m.id AND c.deleted_at IS NULL AND {})"
                 ).format(
-                    sql.SQL(summary.function),
-                    sql.Identifier(summary.source or ""),
+                    rounded(
+                        field,
+                        summary,
+                        sql.SQL("{}(c.{})").format(
+                            sql.SQL(summary.function), sql.Identifier(summary.source or "")
+                        ),
+                    ),
                     sql.Identifier(self.child.table),
                     sql.Identifier(self.link),
                     condition(self.child, summary, "c"),
@@ -185,8 +214,8 @@ class _Group:
         """Return the statement that brings every master up to date."""
         columns = [sql.Identifier(field.column) for field, _summary in self.rolled]
         totals = [
-            sql.SQL("{} AS {}").format(self.total(summary), column)
-            for column, (_field, summary) in zip(columns, self.rolled, strict=True)
+            sql.SQL("{} AS {}").format(self.total(field, summary), column)
+            for column, (field, summary) in zip(columns, self.rolled, strict=True)
         ]
         return sql.SQL(
             "UPDATE {parent} m SET {sets} FROM (SELECT p.id, {totals} FROM {parent} p LEFT JOIN {child} c"
@@ -202,13 +231,15 @@ class _Group:
             theirs=sql.SQL(", ").join([sql.SQL("x.{}").format(c) for c in columns]),
         )
 
-    def total(self, summary: Summary) -> sql.Composable:
+    def total(self, field: FieldDef, summary: Summary) -> sql.Composable:
         """Return a summary over all details `c` of one master."""
         value = sql.Identifier("c", "id" if summary.function == "count" else summary.source or "")
         call = sql.SQL("{}({}) FILTER (WHERE {})").format(
             sql.SQL(summary.function), value, condition(self.child, summary, "c")
         )
-        return sql.SQL("coalesce({}, 0)").format(call) if summary.function == "sum" else call
+        if summary.function == "sum":
+            return sql.SQL("coalesce({}, 0)").format(call)
+        return rounded(field, summary, call)
 
     def indexes(self) -> Iterator[tuple[str, str]]:
         """Yield the indexes in which the smallest and the greatest value are found without reading the rest."""
