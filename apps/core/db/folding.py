@@ -9,7 +9,11 @@ CREATE FUNCTION public.fold_text(text) RETURNS text LANGUAGE plpgsql IMMUTABLE S
 $body$ BEGIN RETURN lower({}); END $body$
 """
 _PLAIN = _FOLD.format("$1")
-_UNACCENTED = _FOLD.format("public.unaccent('public.unaccent'::regdictionary, $1)")
+# Most texts have no accents: where every character is one byte the dictionary is not asked.
+_UNACCENTED = _FOLD.format(
+    "CASE WHEN octet_length($1) = length($1) THEN $1"
+    " ELSE public.unaccent('public.unaccent'::regdictionary, $1) END"
+)
 _LIKE = r"""
 CREATE FUNCTION public.fold_like(text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS
 $body$ BEGIN

@@ -1,7 +1,7 @@
 """The index of an object's search: trigrams of the folded texts, so that any part of a word is found by it.
 
 Only objects that say what is searched (`searchableFields`, or a field with `searchable`) have one: it costs each
-write about a tenth of a millisecond. Without the extension pg_trgm there is none, and the search reads the records.
+write a few tenths of a millisecond. Without the extension pg_trgm there is none, and the search reads the records.
 """
 
 from __future__ import annotations
