@@ -59,6 +59,26 @@ def where(value: Any) -> Any:
     return made
 
 
+def having(value: Any) -> Any:
+    """Return a filter over figures, `{total: {gte: 100}}`, in the object form of the protocol.
+
+    It is JSON, for its names are the caller's own; as a variable its operators may be written with their `$` too.
+    """
+    if not isinstance(value, dict):
+        return value
+    made: dict[str, Any] = {}
+    for name, item in value.items():
+        if name in ("_and", "_or") and isinstance(item, list):
+            made[WORDS[name]] = [having(part) for part in item]
+        elif name == "_not":
+            made["$not"] = having(item)
+        elif isinstance(item, dict):
+            made[name] = {f"${operator.removeprefix('$')}": operand for operator, operand in item.items()}
+        else:
+            made[name] = item
+    return made
+
+
 def groups(given: Any) -> list[dict[str, Any]]:
     """Return the keys of groups as the protocol writes them."""
     names = {"field": "field", "granularity": "dateGranularity", "as": "alias"}

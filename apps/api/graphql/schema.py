@@ -213,7 +213,7 @@ class _Builder:
             "search": graphene.Argument(graphene.String, description="Words that must all occur."),
             "by": graphene.Argument(graphene.List(graphene.NonNull(by))),
             "measures": graphene.Argument(graphene.List(graphene.NonNull(measure))),
-            "having": graphene.Argument(Json, description='Over the measures: {"total": {"$gte": 100}}.'),
+            "having": graphene.Argument(Json, description="Over the measures: {total: {gte: 100}}."),
             "orderBy": graphene.Argument(graphene.List(graphene.NonNull(GroupOrder))),
             "first": graphene.Argument(graphene.Int, description="Rows of the answer."),
             "offset": graphene.Argument(graphene.Int, description="Rows to leave out."),

@@ -127,7 +127,7 @@ class Selector:
             "search": given.get("search"),
             "groupBy": inputs.groups(given.get("by")),
             "aggregations": inputs.measures(given.get("measures")) or [{"function": "count"}],
-            "having": given.get("having"),
+            "having": inputs.having(given.get("having")),
             "orderBy": [
                 {"field": key["key"], "order": key.get("direction") or "asc"}
                 for key in given.get("orderBy") or ()

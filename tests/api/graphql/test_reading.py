@@ -275,6 +275,8 @@ def test_groups_are_the_figures_of_rest(owner, account):
     found = data(owner, text, given)["api_lead_groups"]
     assert found == expected
     assert [(row["status"], row["n"], row["total"]) for row in found] == [("lost", 2, 2)]
+    literal = text.replace("having: $h", "having: {_not: {_or: [{n: {lt: 2}}, {total: {null: true}}]}}")
+    assert data(owner, literal.replace(", $h: JSON", ""), given)["api_lead_groups"] == expected
     counted = data(owner, f'{{ api_lead_groups(where: {{account: {{eq: "{account["id"]}"}}}}) }}')
     assert counted["api_lead_groups"] == [{"count": 8}]
 
