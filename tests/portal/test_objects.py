@@ -11,6 +11,7 @@ from apps.core.scope import tenant_scope
 from apps.objects.catalog import catalog
 from apps.objects.design import saving
 from apps.objects.kinds import public_kinds
+from apps.objects.models import Overlay
 from apps.portal import field_types
 from tests.portal.atelier import Atelier
 
@@ -92,6 +93,20 @@ def test_a_field_of_ones_own_on_a_modules_object(atelier: Atelier) -> None:
     assert "belongs to the module" in refused.content.decode()
     refused = admin.post(f"{design}/fields/full_name", {"action": "remove"})
     assert "cannot be removed" in refused.content.decode()
+
+
+def test_a_form_that_changes_one_word_makes_a_layer_of_one_word(atelier: Atelier) -> None:
+    admin, design = atelier.client("admin"), f"{OBJECTS}/crm_account"
+    with tenant_scope(atelier.ref):
+        found = catalog().object("crm_account")
+    form = {
+        "label": "Client", "pluralLabel": found.plural_label, "description": found.description, "icon": found.icon,
+        "nameField": found.name_field, "highlightFields": list(found.highlight_fields),
+    }  # fmt: skip
+    goes(admin.post(f"{design}/settings", form), design)
+    with tenant_scope(atelier.ref):
+        assert Overlay.objects.get(name="crm_account").body == {"object": {"label": "Client"}}
+    goes(admin.post(f"{design}/discard"), design)
 
 
 def test_values_go_only_for_whoever_types_the_name(atelier: Atelier) -> None:

@@ -115,16 +115,27 @@ def settings(request: HttpRequest, name: str) -> HttpResponse:
         body |= {key: value for key, value in given.items() if value or key in body}
         body = {key: value for key, value in body.items() if key not in WORDS or value}
         if design.base is None:
-            body["sharingModel"] = request.POST.get("sharingModel", "private")
-        for key in ("nameField", "highlightFields"):
-            chosen = request.POST.getlist(key)
-            body |= {key: chosen[0] if key == "nameField" else chosen} if any(chosen) else {}
+            body["sharingModel"] = request.POST.get("sharingModel") or body.get("sharingModel", "private")
+        body |= _columns(request, design)
         try:
             designing.keep(name, body, by=actor_of(request))
         except Problem as problem:
             return _settings_form(request, context, body, problem)
         return kept(request, name)
     return _settings_form(request, context, dict(design.body))
+
+
+def _columns(request: HttpRequest, design: Design) -> dict[str, Any]:
+    """Return what was chosen about title and list, where it differs from what holds anyway."""
+    if design.definition is None:
+        return {}
+    name, columns = request.POST.get("nameField", ""), request.POST.getlist("highlightFields")
+    found: dict[str, Any] = {}
+    if name and name != design.definition.name_field:
+        found["nameField"] = name
+    if columns and columns != list(design.definition.highlight_fields):
+        found["highlightFields"] = columns
+    return found
 
 
 def _settings_form(
