@@ -15,6 +15,8 @@ pytestmark = pytest.mark.browser
 
 PATHS = [
     "/", "/o/crm_lead", "/o/crm_lead?q=zzzz", "/o/crm_lead?f=0.rating.in.hot&f=1.name.has.a", "/o/crm_lead/new", "/o/crm_lead/trash",
+    "/o/crm_opportunity?f=&as=board&by=stage", "/o/crm_opportunity?f=&as=calendar&by=close_date", "/o/crm_contact?f=&as=gallery",
+    "/reports", "/reports/new?object=crm_opportunity", "/dashboards",
     "/search?q=a", "/settings/members", "/settings/permissions", "/settings/permissions/crm_sales", "/settings/permissions/new",
     "/settings/groups", "/settings/record-rules", "/settings/access?object=crm_lead&op=read",
     "/settings/objects", "/settings/objects/new", "/settings/objects/crm_lead", "/settings/objects/crm_lead/new-field",

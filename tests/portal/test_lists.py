@@ -183,3 +183,38 @@ def test_new_asks_for_the_record_type(atelier: Atelier) -> None:
         atelier.ref, [load_body(body)], by=SYSTEM
     )  # the control: without types there is nothing to ask
     assert "new?kind=" not in client.get("/o/qa_party").content.decode()
+
+
+def test_several_fields_are_set_at_once(atelier: Atelier) -> None:
+    client, ids = atelier.client("manager"), []
+    for n in range(2):
+        made = client.post(
+            "/o/crm_lead/new", {"name": f"Several {n}", "company": "Several Ltd", "status": "new"}
+        )
+        ids.append(made["Location"].rsplit("/", 1)[-1])
+    base = {"ids": ids, "action": "edit"}
+    asked = client.post(
+        "/o/crm_lead/bulk", base | {"field": ["rating"], "add": "next_contact"}
+    ).content.decode()
+    assert 'name="rating"' in asked and 'name="next_contact"' in asked and "Change 2 records" in asked
+    dropped = client.post(
+        "/o/crm_lead/bulk", base | {"field": ["rating"], "drop": "rating", "confirmed": "1"}
+    )
+    assert dropped.status_code == 200 and 'id="f-rating"' not in dropped.content.decode()
+    form = base | {"field": ["rating", "next_contact"], "rating": "hot", "next_contact": "2031-02-03"}
+    assert client.post("/o/crm_lead/bulk", form | {"confirmed": "1"}).status_code == 302
+    rows = atelier.rows("crm_lead", {"where": {"company": "Several Ltd"}})
+    assert {(row["rating"], row["next_contact"]) for row in rows} == {("hot", "2031-02-03")}
+    assert client.post("/o/crm_lead/bulk", base | {"confirmed": "1"}).status_code == 400
+
+
+def test_a_whole_list_is_changed_and_nothing_beyond_it(atelier: Atelier) -> None:
+    client = atelier.client("manager")
+    for n in range(12):
+        client.post("/o/crm_lead/new", {"name": f"Whole {n:02}", "company": "Whole Ltd", "status": "new"})
+    back = "?f=0.company.is.Whole+Ltd&f=0.name.starts.Whole+0&columns=name&size=10"
+    form = {"everything": "1", "back": back, "action": "edit", "field": "rating", "rating": "cold"}
+    assert "10 records" in client.post("/o/crm_lead/bulk", form).content.decode()
+    assert client.post("/o/crm_lead/bulk", form | {"confirmed": "1"}).status_code == 302
+    rows = atelier.rows("crm_lead", {"where": {"company": "Whole Ltd"}})
+    assert {row["name"] for row in rows if row["rating"] == "cold"} == {f"Whole {n:02}" for n in range(10)}

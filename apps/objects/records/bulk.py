@@ -1,5 +1,6 @@
 """Many records at once: all or nothing, or row by row, with a result for each row."""
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -121,18 +122,19 @@ def batch(
     continue_on_error: bool = False,
     return_records: bool = False,
     tenant: TenantRef | None = None,
+    zone: dt.tzinfo | None = None,
 ) -> Batch:
     """Carry out one operation on rows of `{id?, data?, externalId?}`.
 
     `atomic`: a fault undoes all. Otherwise each row stands for itself, and the first fault ends the batch
-    unless `continue_on_error`; rows that were not tried count as failed.
+    unless `continue_on_error`; rows that were not tried count as failed. `zone` is that of date-times without one.
     """
     if operation not in VERBS:
         raise invalid_query(f"`operation` is one of {', '.join(VERBS)}.")
     _limit(rows)
     results: list[Row] = []
     try:
-        with opened(name, by=by, tenant=tenant) as call:
+        with opened(name, by=by, tenant=tenant, zone=zone) as call:
             for op in RIGHTS[operation]:
                 call.require(op)  # type: ignore[arg-type]
             for index, row in enumerate(rows):

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_GET
 from apps.objects.catalog import catalog
 from apps.objects.definitions import ObjectDef
 from apps.permissions.access import access_for
-from apps.portal import navigation, records, show
+from apps.portal import finding, navigation, records, show
 from apps.portal.views.frame import actor_of, page
 
-OPTIONS, PER_OBJECT, PER_OBJECT_PAGE, OBJECTS = 8, 4, 10, 8
+OPTIONS, PER_OBJECT, OBJECTS = 8, 4, 8
 
 
 @require_GET
@@ -110,8 +110,17 @@ def palette(request: HttpRequest) -> HttpResponse:
 @require_GET
 @page
 def search(request: HttpRequest) -> HttpResponse:
-    """Show the records of all objects that hold the words."""
-    text = request.GET.get("q", "").strip()[:200]
-    groups = _hits(request, text, PER_OBJECT_PAGE) if text else []
-    context = {"groups": groups, "search_text": text, "crumbs": [(_("Search"), "")]}
+    """Show the records that hold the words: the first of every object, or more of the one that `in` names."""
+    text, only = request.GET.get("q", "").strip()[:200], request.GET.get("in", "")
+    by = actor_of(request)
+    only = only if only in {definition.name for definition in finding.objects(by)} else ""
+    found = finding.find(text, only, by=by) if text else []
+    context = {
+        "found": found,
+        "shown": [among for among in found if among.hits],
+        "only": only,
+        "search_text": text,
+        "all_href": reverse("portal:search") + "?" + urlencode({"q": text}),
+        "crumbs": [(_("Search"), "")],
+    }
     return render(request, "portal/search.html", context)
