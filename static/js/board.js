@@ -23,8 +23,9 @@
     if (!target || target === source || !card.classList.contains("is-movable")) return;
     const focused = card.contains(document.activeElement), root = list();
     ul.prepend(card); card.classList.add("is-sent");
+    if (focused) one("a", card).focus(); // a node that is moved loses it
     const put = () => { home.insertBefore(card, next); card.classList.remove("is-sent"); if (focused) one("a", card).focus(); };
-    const body = new URLSearchParams({ field: root.dataset.placing, value: target.dataset.lane, match: card.dataset.version, back: root.dataset.back });
+    const body = new URLSearchParams({ field: root.dataset.placing, value: target.dataset.lane, match: card.dataset.version, back: root.dataset.query });
     const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
     const answer = await fetch(`/o/${root.dataset.object}/${card.dataset.card}/move`, { method: "POST", body, headers: { "X-CSRFToken": token, "HX-Request": "true", "X-Board": "1" } }).catch(() => null);
     if (!answer?.ok) { put(); complain(answer ? await answer.text() : words("kept", card)); say(words("kept", card)); return; }
@@ -89,7 +90,7 @@
     const root = list(), form = document.createElement("form");
     form.method = "post"; form.action = `/o/${root.dataset.object}/${card.dataset.card}/move`; form.hidden = true;
     const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
-    for (const [name, value] of Object.entries({ field: root.dataset.placing, value: key, match: card.dataset.version, back: root.dataset.back, csrfmiddlewaretoken: token })) {
+    for (const [name, value] of Object.entries({ field: root.dataset.placing, value: key, match: card.dataset.version, back: root.dataset.query, csrfmiddlewaretoken: token })) {
       const input = document.createElement("input"); input.name = name; input.value = value; form.append(input);
     }
     document.body.append(form); form.submit();
