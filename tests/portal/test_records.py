@@ -49,7 +49,7 @@ def test_a_record_is_created_shown_and_found_again(atelier: Atelier) -> None:
         and "Test &amp; Söhne" in text
     )
     assert "Grace Shown" in client.get("/").content.decode()
-    assert "Grace Shown" in client.get("/search?q=Grace").content.decode()
+    assert "<mark>Grace</mark> Shown" in client.get("/search?q=Grace").content.decode()
     assert "Grace Shown" in client.get("/palette?q=grace").content.decode()
 
 
