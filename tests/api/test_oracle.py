@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 LEADS = "/api/v1/data/api_lead"
+CUBES = "/api/v1/analytics/query"
 CANARY = "zqhidden"
 pytestmark = pytest.mark.usefixtures("api")
 
@@ -78,6 +79,13 @@ REFUSED = {
     "search in the field": q("POST", f"{LEADS}/query", {"search": CANARY, "searchFields": ["secret"]}),
     "export, filtered": q("GET", f"{LEADS}/export", filter=f'["secret","=","{CANARY}"]'),
     "export, sorted": q("GET", f"{LEADS}/export", orderby='{"secret":"asc"}'),
+    "analytics' measure": q("POST", CUBES, {"cube": "api_lead", "measures": ["max_secret"]}),
+    "analytics' dimension": q(
+        "POST", CUBES, {"cube": "api_lead", "measures": ["count"], "dimensions": ["api_lead.secret"]}
+    ),
+    "analytics' filter": q(
+        "POST", CUBES, {"cube": "api_lead", "measures": ["count"], "where": {"api_lead.secret": CANARY}}
+    ),
     "write": q("PATCH", f"{LEADS}/{{own}}", {"secret": CANARY}),
     "write of the same value": q("POST", LEADS, {"name": "x", "secret": CANARY}),
 }
@@ -158,6 +166,7 @@ def test_a_hidden_record_does_not_exist(sales, ids, name):
             f"{LEADS}/query",
             {"groupBy": ["name"], "aggregations": [{"function": "count", "alias": "n"}]},
         ),
+        q("POST", CUBES, {"cube": "api_lead", "measures": ["count"], "dimensions": ["name"]}),
         q("GET", "/api/v1/search", q="Unseen"),
         q("GET", f"{LEADS}/export", format="csv"),
     ],
