@@ -18,7 +18,7 @@ from apps.core.cel.clocks import add_days
 from apps.core.cel.errors import Fault, OverBudget
 from apps.core.cel.library import FUNCTIONS, contains
 from apps.core.cel.tree import Call, Each, Ident, ListOf, Literal, MapOf, Node, Select, walk
-from apps.core.cel.types import TYPE, UINT
+from apps.core.cel.types import DECIMAL, TYPE, UINT
 from apps.core.cel.values import (
     COMPARE,
     MISSING,
@@ -26,6 +26,7 @@ from apps.core.cel.values import (
     UInt,
     arithmetic,
     equal,
+    exactly,
     is_number,
     lookup,
     negative,
@@ -160,8 +161,23 @@ def _select(node: Select) -> Run:
 
 def _call(node: Call) -> Run:
     parts = [program(part) for part in ((node.target, *node.args) if node.target is not None else node.args)]
+    if node.type == DECIMAL and node.function in CALCULATING:
+        parts = [_exact(part) for part in parts]
     operator = OPERATORS.get(node.function)
     return operator(*parts) if operator is not None else _function(node.function, parts)
+
+
+CALCULATING = frozenset({"+", "-", "*", "/", "%", "-_", "abs"})
+
+
+def _exact(value_of: Run) -> Run:
+    """What is a decimal by its type is computed as one, also where a branch gave a whole number: 7 / 2 is 3.5 then."""
+
+    def value(frame: Frame) -> Any:
+        found = value_of(frame)
+        return exactly(found) if is_number(found) else found
+
+    return value
 
 
 def _arithmetic(sign: str, left: Run, right: Run) -> Run:
