@@ -58,11 +58,15 @@ def a_filter_is_built(page: Page) -> None:
     page.locator(".ab-ticks label", has_text="Won").click()
     page.get_by_role("button", name="Group", exact=True).click()
     inner = page.locator(".ab-filter-group .ab-filter-group .ab-filter-row")
+    expect(inner).to_be_visible()
+    expect(page.locator(".htmx-added")).to_have_count(0)  # from here on the new line listens
     inner.get_by_label("Field").select_option("amount")
     expect(inner.locator("option[value=gte]")).to_have_count(1)
+    expect(page.locator(".htmx-added")).to_have_count(0)
     old = inner.element_handle()
     inner.get_by_label("Operator").select_option("gte")
     page.wait_for_function("node => !node.isConnected", arg=old)  # the line is drawn anew for its operator
+    expect(page.locator(".htmx-added")).to_have_count(0)
     inner.get_by_label("Value", exact=True).fill("1")
     assert faults(page) == []
     page.get_by_role("button", name="Apply filters").click()
