@@ -346,7 +346,8 @@ def test_files_of_imports_are_storage(things, folder):
             object_name="qa_thing", file_name="a.csv", content=data, by=SYSTEM
         )
         upload(rows)
-        assert quotas.stores["imports"].used(things.ref) == len(rows)
+        kept = quotas.stores["imports"].used(things.ref)  # the file, and the seal around it
+        assert len(rows) < kept < len(rows) + 100
         refused("storage_mb", upload, rows)
         refused("storage_mb", upload, content)
     things.change()
