@@ -85,7 +85,7 @@ def _value(figure: Figure) -> float:
 
 def _axis_text(outcome: Outcome, value: float) -> str:
     """Return a tick in few characters, with the unit of the first figure."""
-    shown = next((f for s in outcome.series for f in s.figures if f.value is not None), None)
+    shown = next((f for s in outcome.series for f in s.figures if f.value), None)
     text = show.short(Decimal(str(round(value, 6))))
     if shown and any(sign in shown.short for sign in "€$£¥"):
         sign = next(sign for sign in "€$£¥" if sign in shown.short)
