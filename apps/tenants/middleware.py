@@ -13,6 +13,7 @@ from django.template.response import SimpleTemplateResponse
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 
+from apps.core import context
 from apps.core.db.here import here
 from apps.core.db.owner import owner_session
 from apps.core.scope import platform_scope, tenant_scope
@@ -93,6 +94,7 @@ class TenantMiddleware:
         message = _("No tenant is served at this address.")
         if request.path_info.startswith(OWN_SCOPE):
             body = {"error": message, "message": message, "code": "TENANT_NOT_FOUND"}
+            body["requestId"] = context.request_id.get() or ""
             return JsonResponse(body, status=404)
         return render(request, "errors/no_tenant.html", {"message": message}, status=404)
 

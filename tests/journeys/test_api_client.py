@@ -53,7 +53,7 @@ def test_discovery_names_what_is_served(call: Call) -> None:
     assert headers["x-request-id"]
     for path in body["routes"].values():
         assert call("GET", path.removeprefix("/api/v1"))[0] != 404 or path.endswith(
-            ("/data", "/auth", "/ui", "/i18n")
+            ("/data", "/auth", "/ui", "/i18n", "/analytics")
         )
 
 

@@ -48,9 +48,12 @@ def done(people, acme):
     return job
 
 
+QUERY_DOORS = {"ws/graphql", "api/v1/graphql/stream"}  # tests/live/test_queries.py, the same questions
+
+
 def test_no_address_is_left_out_here():
     served = {str(item.pattern) for item in (*sockets.sockets, *sockets.streams)} - {""}
-    assert served == {*DOORS, *EVENT_DOORS}
+    assert served == {*DOORS, *EVENT_DOORS, *QUERY_DOORS}
 
 
 @every_door
