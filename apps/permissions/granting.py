@@ -1,12 +1,14 @@
 """Who may grant what: the right to manage permissions, and never more than one holds oneself."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
 from apps.audit import ledger
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.errors import FieldError, Invalid, NotFound, PermissionDenied
 from apps.core.scope import current_tenant
@@ -102,3 +104,12 @@ def window(
         )
         raise Invalid(error.message, [error])
     return valid_from, valid_until
+
+
+def settle(
+    kind: str, name: str, *, by: Actor, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> None:
+    """Write into the ledger that something named was created, updated or deleted, and let every process hear of it."""
+    verb = "created" if before is None else "deleted" if after is None else "updated"
+    ledger.record(f"{kind}.{verb}", by=by, target=f"{kind}:{name}", before=before, after=after)
+    clock.bump(current_tenant().id)

@@ -57,9 +57,7 @@ def put_group(
     if before == after:
         return made
     made.save()
-    verb = "created" if before is None else "updated"
-    ledger.record(f"{kind}.{verb}", by=by, target=f"{kind}:{name}", before=before, after=after)
-    clock.bump(current_tenant().id)
+    granting.settle(kind, name, by=by, before=before, after=after)
     return made
 
 
@@ -81,8 +79,7 @@ def delete_group(*, name: str, by: Actor) -> None:
             raise Conflict(f"{group.label} is still needed by {what}.", code="DELETE_RESTRICTED")
     before = _values(group)
     group.delete()
-    ledger.record(f"{group.kind}.deleted", by=by, target=principal, before=before)
-    clock.bump(current_tenant().id)
+    granting.settle(group.kind, name, by=by, before=before, after=None)
 
 
 @transaction.atomic

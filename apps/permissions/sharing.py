@@ -115,9 +115,7 @@ def put_rule(
     if before == after:
         return made
     made.save()
-    verb = "created" if before is None else "updated"
-    ledger.record(f"sharing_rule.{verb}", by=by, target=f"sharing_rule:{name}", before=before, after=after)
-    clock.bump(current_tenant().id)
+    granting.settle("sharing_rule", name, by=by, before=before, after=after)
     return made
 
 
@@ -128,8 +126,7 @@ def delete_rule(*, name: str, by: Actor) -> None:
     found = find_rule(name)
     before = rule_values(found)
     found.delete()
-    ledger.record("sharing_rule.deleted", by=by, target=f"sharing_rule:{name}", before=before)
-    clock.bump(current_tenant().id)
+    granting.settle("sharing_rule", name, by=by, before=before, after=None)
 
 
 def find_rule(name: str) -> SharingRule:

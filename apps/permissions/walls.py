@@ -6,11 +6,8 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.audit import ledger
-from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.errors import FieldError, Invalid, NotFound
-from apps.core.scope import current_tenant
 from apps.permissions import conditions, granting, known, policies
 from apps.permissions.models import Restriction
 from apps.permissions.principals import EVERYONE, GROUP_NAME
@@ -55,9 +52,7 @@ def put_restriction(
     if before == after:
         return made
     made.save()
-    verb = "created" if before is None else "updated"
-    ledger.record(f"restriction.{verb}", by=by, target=f"restriction:{name}", before=before, after=after)
-    clock.bump(current_tenant().id)
+    granting.settle("restriction", name, by=by, before=before, after=after)
     return made
 
 
@@ -68,8 +63,7 @@ def delete_restriction(*, name: str, by: Actor) -> None:
     found = find(name)
     before = values(found)
     found.delete()
-    ledger.record("restriction.deleted", by=by, target=f"restriction:{name}", before=before)
-    clock.bump(current_tenant().id)
+    granting.settle("restriction", name, by=by, before=before, after=None)
 
 
 def find(name: str) -> Restriction:

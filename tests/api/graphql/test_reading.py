@@ -5,12 +5,12 @@ from json import loads
 
 import pytest
 from django.db import connections
-from django.test.utils import CaptureQueriesContext
 
 from apps.core.actor import SYSTEM
 from apps.objects.parse import load_yaml
 from apps.objects.publish import publish_in
 from tests.api.graphql.conftest import code, data, errors, post
+from tests.round_trips import statements
 
 pytestmark = pytest.mark.usefixtures("api")
 
@@ -144,37 +144,12 @@ def test_nesting_costs_no_further_statement(owner, account, records):
     text = leads(account, nested, first=records)
     data(owner, text)
     connections["default"].ensure_connection()
-    with CaptureStatements() as seen:
+    with statements() as seen:
         data(owner, text)
-    assert seen.count == 1
-    with CaptureStatements() as seen:
+    assert len(seen) == 1
+    with statements() as seen:
         data(owner, f"{{ a: {leads(account, 'totalCount')[2:-2]} b: {leads(account, 'totalCount')[2:-2]} }}")
-    assert seen.count == 2
-
-
-class CaptureStatements:
-    """Counts the round trips of reads, which do not pass Django's cursors; negative control: two lists are two."""
-
-    def __enter__(self):
-        from apps.core.db import fast
-
-        self.count, self._real = 0, fast._pipelined
-
-        def counting(*args):
-            self.count += 1
-            return self._real(*args)
-
-        fast._pipelined = counting
-        self._others = CaptureQueriesContext(connections["default"])
-        self._others.__enter__()
-        return self
-
-    def __exit__(self, *raised):
-        from apps.core.db import fast
-
-        fast._pipelined = self._real
-        self._others.__exit__(*raised)
-        self.count += len(self._others)
+    assert len(seen) == 2
 
 
 def test_absent_and_impossible_ids_are_null(owner, account):
